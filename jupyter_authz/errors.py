@@ -1,0 +1,23 @@
+"""Errors of the whole package: what is wrong, quoted, and what was expected."""
+
+from __future__ import annotations
+
+
+class AuthzError(Exception):
+    """Base class of everything this package raises."""
+
+
+class PolicyError(AuthzError):
+    """A policy that cannot be used; the message says where and what was expected."""
+
+
+class ResourceTableError(AuthzError):
+    """A resource table that cannot be used."""
+
+
+class ConfigurationError(AuthzError):
+    """Configuration that was not read as it was written."""
+
+
+class GuardError(AuthzError):
+    """A guard that cannot stand where it must."""
