@@ -1,0 +1,161 @@
+"""The engine: compiles roles and decides, purely and in memory.
+
+Stands between what is asked (questions) and the guard. Everything that decides asks `decide`.
+A policy is a snapshot: it never changes, a reload makes another one.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import TYPE_CHECKING
+
+from jupyter_authz.model import ACTIONS, Decision, Subject
+from jupyter_authz.policy.access import Index, Keys
+from jupyter_authz.policy.explain import Matcher, Rule, modes_of
+from jupyter_authz.policy.garbage import no_collection
+from jupyter_authz.policy.subjects import Binding, Memberships, bindings_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from jupyter_authz.model import Question
+    from jupyter_authz.policy.roles import Role
+
+ALLOWED = Decision(True, "allowed")
+NO_ROLE = Decision(False, "no-role")
+DENIED_BY_ROLE = Decision(False, "denied-by-role")
+_DECISIONS = {True: ALLOWED, False: DENIED_BY_ROLE, None: NO_ROLE}
+
+# What is kept resolved: subjects times the types and actions that they were asked about. Some
+# identity providers make up a new user at every request, and `/api/me` is asked about any type.
+_MOST_RESOLVED = 50_000
+
+# A subject's roles, and every way to bind placeholders with the roles for which it counts.
+_Access = tuple[frozenset[int], list[tuple[Binding, frozenset[int]]]]
+
+
+def fold(text: str) -> str:
+    """Give a text as a file system compares it that takes no notice of case.
+
+    Such file systems differ; this is the Unicode standard's canonical caseless matching (3.13,
+    D145), composed again. What none of them tells apart is equal here.
+    """
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
+
+
+class Policy:
+    """Roles, compiled.
+
+    Parameters
+    ----------
+    roles
+        Checked roles, base permissions among them.
+    memberships
+        Groups from configuration by username, added to those of each subject.
+    case_folded_denies
+        Whether a deny matches paths whatever their case, for case-insensitive file systems.
+    """
+
+    def __init__(
+        self,
+        roles: Sequence[Role],
+        memberships: Mapping[str, tuple[str, ...]] | None = None,
+        *,
+        case_folded_denies: bool = False,
+    ) -> None:
+        self.roles = tuple(roles)
+        self._memberships = memberships or {}
+        self._people = Memberships(self.roles)
+        self._fold: Callable[[str], str] | None = fold if case_folded_denies else None
+        self._index = Index(self._fold)
+        # By username, groups, type and action: what the subject holds on either side.
+        self._resolved: dict[tuple[str, tuple[str, ...], str, str], Keys] = {}
+        with no_collection():
+            for number, role in enumerate(self.roles):
+                self._index.insert(number, role)
+            self._index.freeze()
+
+    def decide(self, subject: Subject, question: Question) -> Decision:
+        """Decide whether a subject may do what a question asks.
+
+        Parameters
+        ----------
+        subject
+            Who asks.
+        question
+            What for.
+
+        Returns
+        -------
+        Decision
+            One of three constants; `explain` tells which rules made it so.
+        """
+        resource = question.resource
+        asked = (subject.username, subject.groups, resource.type, question.action)
+        # Resolving is remembered, decisions are not.
+        keys = self._resolved.get(asked)
+        if keys is None:
+            keys = self._resolve(subject, resource.type, question.action)
+        # INVARIANT: without a role that grants it, it is denied; a matching deny beats every
+        # allow, whatever their order. tests/policy/test_engine.py::test_engine_is_the_reference
+        if question.scope == "this" and not resource.whole:
+            path, paths = resource.path, keys.paths
+            # What is asked most, one file where nothing but filters on paths counts.
+            if paths is not None and path.__class__ is str:
+                return _DECISIONS[paths.decide(path, keys, False)]
+            return _DECISIONS[keys.decide(resource)]
+        if question.scope == "any":
+            answer = False if keys.open_deny else bool(keys.allow) or None
+        else:
+            allow_mode, deny_mode = modes_of(question)
+            denied = keys.denies(resource, deny_mode)
+            answer = False if denied else keys.allows(resource, allow_mode) or None
+        return _DECISIONS[answer]
+
+    def groups_of(self, subject: Subject) -> tuple[str, ...]:
+        """Give the groups a subject is directly in, those from configuration included."""
+        added = self._memberships.get(subject.username, ())
+        return tuple(dict.fromkeys((*subject.groups, *added)))
+
+    def _access(self, subject: Subject) -> _Access:
+        whole = Subject(subject.username, self.groups_of(subject), subject.kind)
+        roles = self._people.roles_of(whole)
+        bindings = [(Binding(subject.username), roles)]
+        bindings += [
+            (binding, roles & self._people.roles_anchored(binding.anchor))
+            for binding in bindings_of(whole, self._people.anchors)
+            if binding.anchor is not None
+        ]
+        return roles, bindings
+
+    def _resolve(self, subject: Subject, name: str, action: str) -> Keys:
+        if action not in ACTIONS:
+            # INVARIANT: what is none of the three actions is denied, even to `*`.
+            # tests/policy/test_engine.py::test_unknown_action_is_denied
+            return self._index.keys((), (), "read", name)
+        roles, bindings = self._access(subject)
+        keys = self._index.keys(roles, bindings, action, name)
+        if len(self._resolved) >= _MOST_RESOLVED:
+            self._resolved.clear()
+        self._resolved[subject.username, subject.groups, name, action] = keys
+        return keys
+
+    def explain(self, subject: Subject, question: Question) -> tuple[Rule, ...]:
+        """Give every rule of the subject's roles that matches a question, allows first.
+
+        Goes through all permissions of these roles; for people, not for decisions.
+        """
+        roles, bindings = self._access(subject)
+        found: list[Rule] = []
+        for effect in ("allow", "deny"):
+            denies = effect == "deny"
+            matcher = Matcher(question, denies, self._fold if denies else None)
+            for number in sorted(roles):
+                role = self.roles[number]
+                bound = [binding for binding, anchored in bindings if number in anchored]
+                found += [
+                    Rule(role.name, effect, permission.text)
+                    for permission in (role.deny if denies else role.allow)
+                    if matcher.matches(permission, bound)
+                ]
+        return tuple(found)
