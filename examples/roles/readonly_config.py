@@ -1,0 +1,9 @@
+"""A read-only server, as roles: everything can be looked at, nothing changed or run.
+
+Run it with `jupyter nbclassic --config=examples/roles/readonly_config.py`.
+"""
+
+c.JupyterAuthz.base_permissions = []
+c.JupyterAuthz.roles = [
+    {"name": "reader", "users": ["*"], "allow": ["read"]},
+]

@@ -1,0 +1,9 @@
+"""A server for reading and writing without running code, as roles.
+
+Run it with `jupyter nbclassic --config=examples/roles/rw_config.py`.
+"""
+
+c.JupyterAuthz.base_permissions = []
+c.JupyterAuthz.roles = [
+    {"name": "writer", "users": ["*"], "allow": ["read,write"]},
+]
