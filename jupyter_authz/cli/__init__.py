@@ -1,0 +1,1 @@
+"""The command line, `jupyter authz ...`: beside `app.py`, it looks at a server that is wired."""
