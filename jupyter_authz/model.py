@@ -85,7 +85,7 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One thing a request asks: may this be read, written or executed?
+    """One thing a request asks, whether something may be read, written or executed.
 
     Parameters
     ----------

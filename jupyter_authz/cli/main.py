@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from difflib import get_close_matches
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jupyter_core.application import JupyterApp
 
 from jupyter_authz._version import __version__
+from jupyter_authz.app import JupyterAuthz
 from jupyter_authz.cli.check import CheckCommand
 from jupyter_authz.cli.routes import RoutesCommand
+from jupyter_authz.identity import AccountsIdentityProvider
+
+if TYPE_CHECKING:
+    from traitlets.config import Configurable
 
 _SUBCOMMANDS = {
     "check": (CheckCommand, "Check the configuration, and warn of what it leaves open."),
     "routes": (RoutesCommand, "Show every route of the server and what it asks."),
 }
+_SETTINGS: list[type[Configurable]] = [JupyterAuthz, AccountsIdentityProvider]
 # Each command has its own options.
 _NONE: dict[str, Any] = {}
 
@@ -37,6 +43,8 @@ class AuthzCommand(JupyterApp):
     subcommands = _SUBCOMMANDS
     aliases = _NONE
     flags = _NONE
+    # What can be configured: `--help-all` shows each setting with an example.
+    classes = _SETTINGS
 
     def initialize(self, argv: Any = None) -> None:
         """Find the command; read no configuration, which belongs to the server."""

@@ -38,3 +38,12 @@ def test_help(authz):
     assert "Exit status:\n\n  0  valid" in check.out
     assert "--unclassified" in routes.out
     assert "while the server runs" in " ".join(routes.out.split())
+
+
+def test_help_shows_every_setting_with_an_example(authz):
+    """`--help-all` lists each setting of the extension and how it is written."""
+    text = authz("--help-all").out
+    for name in ("roles", "base_permissions", "groups", "resources", "denied_status"):
+        setting = text.partition(f"--JupyterAuthz.{name}=")[2].partition("\n--")[0]
+        assert f"c.JupyterAuthz.{name} =" in setting
+    assert "--AccountsIdentityProvider.users=" in text

@@ -1,0 +1,122 @@
+"""The examples: each is run with the very command that it names, and does what it promises."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+from serving import ROOT, Client, serving
+
+TOKEN = "examples"
+NOTEBOOK = {
+    "type": "notebook",
+    "format": "json",
+    "content": {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5},
+}
+TEXT = {"type": "file", "format": "text", "content": "new"}
+SESSION = {"path": "a.ipynb", "name": "a", "type": "notebook", "kernel": {"name": "python3"}}
+
+# What is done, and whether each of the three servers lets it through.
+# The last column: read-only, reading and writing, temporary.
+TRUTH = [
+    ("look at a folder", "GET", "api/contents", None, (True, True, True)),
+    ("read a file", "GET", "api/contents/a.txt", None, (True, True, True)),
+    ("download a file", "GET", "files/a.txt", None, (True, True, True)),
+    ("the classic tree", "GET", "nbclassic/tree", None, (True, True, True)),
+    ("the classic notebook", "GET", "nbclassic/notebooks/a.ipynb", None, (True, True, True)),
+    ("convert a notebook", "GET", "nbconvert/html/a.ipynb", None, (True, True, True)),
+    ("list kernels", "GET", "api/kernels", None, (True, True, True)),
+    ("list kernelspecs", "GET", "api/kernelspecs", None, (True, True, True)),
+    ("list sessions", "GET", "api/sessions", None, (True, True, True)),
+    ("list terminals", "GET", "api/terminals", None, (True, True, True)),
+    ("who am I", "GET", "api/me", None, (True, True, True)),
+    ("save a file", "PUT", "api/contents/a.txt", TEXT, (False, True, False)),
+    ("make a file", "POST", "api/contents", {"type": "file"}, (False, True, False)),
+    ("copy a file", "POST", "api/contents", {"copy_from": "a.txt"}, (False, True, False)),
+    ("rename a file", "PATCH", "api/contents/b.txt", {"path": "c.txt"}, (False, True, False)),
+    ("make a checkpoint", "POST", "api/contents/a.txt/checkpoints", None, (False, True, False)),
+    ("restore it", "POST", "api/contents/a.txt/checkpoints/checkpoint", None, (False, True, False)),
+    ("trust a notebook", "POST", "api/contents/a.ipynb/trust", None, (False, True, True)),
+    (
+        "convert one's own",
+        "POST",
+        "nbconvert/html",
+        {"name": "x.ipynb", "content": NOTEBOOK["content"]},
+        (False, True, False),
+    ),
+    ("delete a file", "DELETE", "api/contents/d.txt", None, (False, True, False)),
+    ("start a kernel", "POST", "api/kernels", {"name": "python3"}, (False, False, True)),
+    ("start a session", "POST", "api/sessions", SESSION, (False, False, True)),
+    ("start a terminal", "POST", "api/terminals", {}, (False, False, True)),
+    ("load code for all", "PUT", "api/config/notebook", {}, (False, False, True)),
+]
+SERVERS = ("readonly", "rw", "temporary")
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(way, name) for way in ("hooks", "roles") for name in SERVERS],
+    ids="-".join,
+)
+def example(request, tmp_path_factory):
+    """Run one of the six configuration files with nbclassic."""
+    way, name = request.param
+    home = tmp_path_factory.mktemp(f"{way}-{name}")
+    root = home / "root"
+    root.mkdir()
+    for letter in "abd":
+        (root / f"{letter}.txt").write_text("old")
+    (root / "a.ipynb").write_text(json.dumps(NOTEBOOK["content"]))
+    config = ROOT / "examples" / way / f"{name}_config.py"
+    with serving(
+        home,
+        f"--config={config}",
+        f"--ServerApp.root_dir={root}",
+        f"--IdentityProvider.token={TOKEN}",
+        application="nbclassic",
+    ) as port:
+        yield name, Client(port, TOKEN), root
+
+
+def test_example_does_what_it_promises(example):
+    """The same file as a hook and as roles lets the same requests through, and no others."""
+    name, client, root = example
+    position = SERVERS.index(name)
+    seen = {}
+    for what, method, path, body, _ in TRUTH:
+        seen[what] = client.request(method, path, body).status
+    expected = {what: allowed[position] for what, *_, allowed in TRUTH}
+    assert {what: status < 400 for what, status in seen.items()} == expected
+    assert {status for what, status in seen.items() if not expected[what]} <= {403}
+    if name == "rw":
+        return
+    assert (root / "a.txt").read_text() == "old"
+    assert sorted(p.name for p in root.iterdir() if p.suffix == ".txt") == [
+        "a.txt",
+        "b.txt",
+        "d.txt",
+    ]
+
+
+def test_nothing_runs_where_nothing_may(example):
+    """A refused session leaves no kernel, and a kernel's websocket is refused at the handshake."""
+    name, client, _ = example
+    if name == "temporary":
+        assert client.request("GET", "api/kernels").json
+        for kernel in client.request("GET", "api/kernels").json:
+            client.request("DELETE", f"api/kernels/{kernel['id']}")
+        return
+    assert client.request("POST", "api/sessions", SESSION).status == 403
+    time.sleep(0.2)
+    assert client.request("GET", "api/kernels").json == []
+    assert client.request("GET", "api/sessions").json == []
+    assert client.request("GET", "api/terminals").json == []
+    upgrade = {
+        "Upgrade": "websocket",
+        "Connection": "Upgrade",
+        "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }
+    channels = "api/kernels/00000000-0000-0000-0000-000000000000/channels"
+    assert client.request("GET", channels, headers=upgrade).status == 403

@@ -1,0 +1,172 @@
+"""The README: every command and every piece of configuration in it is run."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import re
+import shlex
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from serving import ROOT, Client, block, environment, serving
+from traitlets.config import Config
+
+from jupyter_authz.errors import PolicyError
+from jupyter_authz.model import Question, Resource, Subject
+from jupyter_authz.policy.engine import Policy
+from jupyter_authz.policy.permissions import Grammar
+from jupyter_authz.policy.roles import read_memberships, read_roles
+from jupyter_authz.resources.types import INCLUDED, TYPES
+
+README = (ROOT / "README.md").read_text()
+
+
+def configured(text: str) -> Any:
+    config = Config()
+    exec(compile(text, "README.md", "exec"), {"c": config})
+    return config
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """Run the server of the README's first command, without its installation."""
+    command = block("run").strip().split("&&")[-1]
+    _, application, *arguments = shlex.split(command)
+    home = tmp_path_factory.mktemp("shared")
+    with serving(
+        home, *[a for a in arguments if a != "--allow-root"], application=application
+    ) as port:
+        yield port
+
+
+def test_run_command_is_one_line_that_installs_and_serves():
+    """The first command is a single line: an environment, an installation, a server."""
+    (line,) = block("run").strip().splitlines()
+    environment_, install, serve = line.split("&&")
+    assert environment_.strip() == "python3 -m venv .venv"
+    assert install.strip() == '.venv/bin/pip install -q ".[examples]"'
+    assert serve.strip().startswith(".venv/bin/jupyter server ")
+
+
+def test_script_command_shows_what_the_readme_says(shared):
+    """Cy's token gets the listing of finance, Dan's the sentence that the README quotes."""
+    curl = shlex.split(block("script"))
+    header, url = curl[2], curl[3]
+    path = url.partition("8888/")[2]
+    token = header.rpartition(" ")[2]
+    listing = Client(shared, token).request("GET", path)
+    assert listing.status == 200
+    assert {"Budget.ipynb", "archive"} <= {entry["name"] for entry in listing.json["content"]}
+    quoted = json.loads(re.search(r'^\{"message".*\}$', README, re.MULTILINE).group())
+    refused = Client(shared, "dan-token").request("GET", path)
+    assert refused.status == 403
+    assert {**refused.json, "decision": ""} == {**quoted, "decision": ""}
+
+
+@pytest.mark.parametrize("name", ["ann", "bob", "cy", "dan"])
+def test_everybody_signs_in_as_the_readme_says(shared, name):
+    """Name and password of the README open a session in a browser's way."""
+    client = Client(shared)
+    page = client.request("GET", "login")
+    xsrf = page.headers["Set-Cookie"].partition(";")[0]
+    form = f"username={name}&password={name}-demo&_xsrf={xsrf.partition('=')[2]}"
+    connection = http.client.HTTPConnection("127.0.0.1", shared, timeout=30)
+    connection.request(
+        "POST",
+        "/login?next=%2Flab",
+        body=form,
+        headers={"Cookie": xsrf, "Content-Type": "application/x-www-form-urlencoded"},
+    )
+    reply = connection.getresponse()
+    assert (reply.status, reply.headers["Location"]) == (302, "/lab")
+    cookie = next(
+        v.partition(";")[0]
+        for k, v in reply.getheaders()
+        if k == "Set-Cookie" and v.startswith("username-")
+    )
+    connection.close()
+    me = client.request("GET", "api/me", headers={"Cookie": cookie}).json
+    assert me["identity"]["username"] == name
+    lab = client.request("GET", "lab", headers={"Cookie": cookie, "Accept": "text/html"})
+    assert lab.status == 200
+
+
+def test_policy_block_means_what_its_comments_say():
+    """The policy on one screen is valid, and gives finance its folder and keeps the archive."""
+    config = configured(block("policy")).JupyterAuthz
+    policy = Policy(read_roles(config.roles, Grammar(TYPES)), read_memberships(config.groups))
+
+    def may(name, action, path, *groups):
+        question = Question(action, Resource("contents", path=path))
+        return bool(policy.decide(Subject(name, groups), question))
+
+    assert may("ann", "write", "anything/at/all")
+    assert may("cy", "write", "team/finance/report.csv")
+    assert not may("cy", "write", "team/finance/archive/2020.csv")
+    assert may("cy", "read", "team/finance/archive/2020.csv")
+    assert not may("cy", "read", "team/data-science/x")
+    assert may("bob", "write", "team/data-science/x", "team/data-science")
+    assert may("dan", "read", "welcome/hello.md")
+    assert not may("dan", "write", "welcome/hello.md")
+
+
+def test_quoted_error_is_what_a_mistake_gives():
+    """The README's error is the beginning and the end of what such a mistake gives."""
+    quoted = re.search(r"^role 'team': allow '.*$", README, re.MULTILINE).group()
+    with pytest.raises(PolicyError) as error:
+        read_roles(
+            [{"name": "team", "users": ["x"], "allow": ["read:content!path=x/**"]}], Grammar(TYPES)
+        )
+    begins, _, ends = quoted.partition("api, ...")
+    assert str(error.value).startswith(begins)
+    assert str(error.value).endswith(ends)
+
+
+def test_readme_lists_every_type():
+    """No resource type is missing from the screen that explains permissions."""
+    types = README.partition("* **Types**")[2].partition("* **Filters**")[0]
+    assert {name for name in (*TYPES, *INCLUDED) if f"`{name}`" not in types} == set()
+
+
+def test_people_block_is_valid(tmp_path):
+    """The configuration of accounts starts a server."""
+    home = tmp_path / "home"
+    config = tmp_path / "people_config.py"
+    config.write_text(block("people"))
+    with serving(home, f"--config={config}") as port:
+        assert Client(port).status("GET", "api/me") == 403
+
+
+def test_commands_that_make_hashes_work(tmp_path):
+    """The two commands in the comments give what the configuration takes."""
+    token = re.search(r'python -c "(from jupyter_authz.*?)"', README).group(1)
+    output = subprocess.run(
+        [sys.executable, "-c", token],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=environment(tmp_path),
+    ).stdout
+    made, hashed = output.split()
+    assert len(made) >= 32
+    assert re.fullmatch(r"sha256:[0-9a-f]{64}", hashed)
+    assert "from jupyter_server.auth import passwd; print(passwd())" in README
+
+
+def test_hook_block_runs(tmp_path):
+    """The hook of the README lets read and write, and nothing be run."""
+    config = tmp_path / "hook_config.py"
+    config.write_text(block("hook"))
+    with serving(tmp_path / "home", f"--config={config}", "--IdentityProvider.token=t") as port:
+        client = Client(port, "t")
+        assert client.status("GET", "api/contents") == 200
+        assert client.status("POST", "api/kernels", {}) == 403
+
+
+def test_test_command_is_one_line():
+    """The second command is a single line that ends in the test runner."""
+    (line,) = block("tests").strip().splitlines()
+    assert line.endswith("&& .venv/bin/pytest")
