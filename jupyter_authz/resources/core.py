@@ -1,0 +1,379 @@
+"""The table of jupyter_server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jupyter_core.utils import ensure_async
+from jupyter_server.services.contents.manager import copy_pat
+from tornado.web import HTTPError
+
+from jupyter_authz.policy.paths import normalise
+from jupyter_authz.resources.requests import body, myself, part, query, relative
+from jupyter_authz.resources.running import (
+    kernel,
+    kernel_at_path,
+    kernelspec,
+    running_kernel,
+    session,
+    session_kernel,
+    session_restarted,
+)
+from jupyter_authz.resources.table import Ask, Row, public
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jupyter_authz.resources.requests import Request
+
+PATH = part("path")
+_SERVICES = "jupyter_server.services"
+
+# Formats that nbconvert itself writes, as text.
+_WRITTEN_BY_NBCONVERT = {
+    "asciidoc",
+    "html",
+    "latex",
+    "markdown",
+    "notebook",
+    "python",
+    "rst",
+    "slides",
+}
+
+
+async def _numbered(request: Request, name: str, insert: str) -> Mapping[str, Any]:
+    """Find the path that a new file of a name gets in a directory, its number included."""
+    directory = normalise(PATH(request) or "")
+    if directory is None:
+        return {}
+    manager: Any = request.handler.contents_manager
+    name = await ensure_async(manager.increment_filename(name, directory, insert=insert))
+    return {"path": f"{directory}/{name}".lstrip("/")}
+
+
+async def _new_file(request: Request) -> Mapping[str, Any]:
+    """Find the path of the file or directory that a POST to a directory makes."""
+    model = request.body
+    manager = request.handler.contents_manager
+    kind = model.get("type") or ""
+    extension = body("ext")(request) or ""
+    if set(extension) & set("/\\\0"):
+        raise HTTPError(400, f"Expected a file extension as 'ext', got {extension!r}")
+    if kind == "directory":
+        return await _numbered(request, f"{manager.untitled_directory}{extension}", " ")
+    if kind == "notebook" or (not kind and extension == ".ipynb"):
+        return await _numbered(request, f"{manager.untitled_notebook}.ipynb", "")
+    return await _numbered(request, f"{manager.untitled_file}{extension}", "")
+
+
+def _makes_new(request: Request) -> bool:
+    return not request.body.get("copy_from")
+
+
+async def _copy(request: Request) -> Mapping[str, Any]:
+    """Find the path of the copy that a POST to a directory makes."""
+    source = body("copy_from")(request) or ""
+    # The number of a copy does not go over to a copy of it.
+    name = copy_pat.sub(".", source.strip("/").rpartition("/")[2])
+    return await _numbered(request, name, "-Copy")
+
+
+def _is_empty(request: Request) -> bool:
+    """Tell whether a PUT has no model: the server then makes a new file in the path."""
+    return not request.body
+
+
+def _session_path(request: Request) -> Any:
+    """Find the path of a session, also as clients before 2016 gave it."""
+    notebook = request.body.get("notebook")
+    if isinstance(notebook, dict):
+        for key in ("name", "path"):
+            if key in notebook:
+                return body("notebook", key)(request)
+    return body("path")(request)
+
+
+def _patched_path(request: Request) -> Any:
+    notebook = request.body.get("notebook")
+    if isinstance(notebook, dict) and "path" in notebook:
+        return body("notebook", "path")(request)
+    return body("path")(request)
+
+
+def _moves(request: Request) -> bool:
+    """Tell whether a session is moved; to nowhere is a place, too."""
+    notebook = request.body.get("notebook")
+    return "path" in request.body or (isinstance(notebook, dict) and "path" in notebook)
+
+
+def _patched_spec(request: Request) -> Any:
+    return None if body("kernel", "id")(request) else body("kernel", "name")(request)
+
+
+def _runs_a_program(request: Request) -> bool:
+    """Tell whether a notebook is converted by a program that does what the notebook says.
+
+    LaTeX and browsers read files and run commands; `script` is whatever exporter the notebook
+    names.
+    """
+    return part("format")(request) not in _WRITTEN_BY_NBCONVERT
+
+
+_SPEC = kernelspec(body("name"))
+_SESSION_SPEC = kernelspec(body("kernel", "name"))
+_SESSION = part("session_id")
+_KERNEL_ID = body("kernel", "id")
+_KERNEL = kernel(part("kernel_id"))
+_OWN_KERNEL: Any = {"path": body("path"), "name": _SPEC, "owner": myself}
+_OWN_SESSION: Any = {"path": _session_path, "name": _SESSION_SPEC, "owner": myself}
+
+_CODE_FOR_EVERYBODY = (Ask("write", "config"), Ask("execute", "config"))
+_LOOKS = (Ask("read", "ui"),)
+
+ROWS = (
+    # contents
+    Row(
+        f"{_SERVICES}.contents.handlers.ContentsHandler",
+        "contents",
+        path=PATH,
+        asks={
+            "GET": (Ask("read", "contents", path=PATH, scope="way"),),
+            "POST": (
+                Ask("write", "contents", path=PATH),
+                Ask("write", "contents", finder=_new_file, when=_makes_new),
+                Ask(
+                    "write",
+                    "contents",
+                    finder=_copy,
+                    when=body("copy_from"),
+                    tree=body("copy_from"),
+                ),
+                Ask("read", "contents", path=body("copy_from"), when=body("copy_from"), tree=True),
+            ),
+            "PUT": (
+                Ask("write", "contents", path=PATH),
+                Ask("write", "contents", finder=_new_file, when=_is_empty),
+            ),
+            "PATCH": (
+                Ask("write", "contents", path=PATH, tree=True),
+                Ask("read", "contents", path=PATH, tree=True),
+                Ask("write", "contents", path=body("path"), when=body("path"), tree=PATH),
+            ),
+            "DELETE": (Ask("write", "contents", path=PATH, tree=True),),
+        },
+    ),
+    Row(f"{_SERVICES}.contents.handlers.CheckpointsHandler", "checkpoints", path=PATH),
+    Row(
+        f"{_SERVICES}.contents.handlers.ModifyCheckpointsHandler",
+        "checkpoints",
+        path=PATH,
+        asks={
+            "POST": (Ask("write", "checkpoints", path=PATH), Ask("write", "contents", path=PATH))
+        },
+    ),
+    Row(
+        f"{_SERVICES}.contents.handlers.TrustNotebooksHandler",
+        "trust_notebook",
+        path=PATH,
+        asks={
+            "POST": (Ask("write", "trust_notebook", path=PATH), Ask("read", "contents", path=PATH))
+        },
+    ),
+    Row(f"{_SERVICES}.contents.handlers.NotebooksRedirectHandler", "ui", every=_LOOKS),
+    Row(
+        "jupyter_server.base.handlers.AuthenticatedFileHandler", "contents", path=relative(part(0))
+    ),
+    Row("jupyter_server.files.handlers.FilesHandler", "contents", path=part(0)),
+    Row("jupyter_server.base.handlers.FilesRedirectHandler", "contents", path=PATH),
+    Row("jupyter_server.view.handlers.ViewHandler", "contents", path=PATH),
+    Row(
+        "jupyter_server.nbconvert.handlers.NbconvertFileHandler",
+        "nbconvert",
+        asks={
+            "GET": (
+                Ask("read", "nbconvert", path=PATH),
+                Ask("read", "contents", path=PATH),
+                Ask("execute", "nbconvert", path=PATH, when=_runs_a_program),
+            )
+        },
+    ),
+    Row(
+        "jupyter_server.nbconvert.handlers.NbconvertPostHandler",
+        "nbconvert",
+        asks={
+            "POST": (
+                Ask("write", "nbconvert"),
+                Ask("execute", "nbconvert", when=_runs_a_program),
+            )
+        },
+    ),
+    Row(
+        f"{_SERVICES}.nbconvert.handlers.NbconvertRootHandler",
+        "nbconvert",
+        asks={"GET": (Ask("read", "nbconvert", scope="any"),)},
+    ),
+    # what runs
+    Row(
+        f"{_SERVICES}.kernels.handlers.MainKernelHandler",
+        "kernels",
+        asks={
+            "GET": (Ask("read", "kernels", scope="any"),),
+            "POST": (
+                Ask("write", "kernels", **_OWN_KERNEL),
+                Ask("execute", "kernels", **_OWN_KERNEL),
+                # The id may be that of one that runs already.
+                Ask(
+                    "execute",
+                    "kernels",
+                    finder=running_kernel(body("kernel_id")),
+                    when=body("kernel_id"),
+                ),
+            ),
+        },
+    ),
+    Row(
+        f"{_SERVICES}.kernels.handlers.KernelHandler",
+        "kernels",
+        asks={
+            "GET": (Ask("read", "kernels", finder=_KERNEL),),
+            "DELETE": (Ask("write", "kernels", finder=_KERNEL),),
+        },
+    ),
+    Row(
+        f"{_SERVICES}.kernels.handlers.KernelActionHandler",
+        "kernels",
+        asks={
+            "POST": (
+                Ask("write", "kernels", finder=_KERNEL),
+                Ask(
+                    "execute",
+                    "kernels",
+                    finder=_KERNEL,
+                    when=lambda request: part("action")(request) != "interrupt",
+                ),
+            )
+        },
+    ),
+    Row(
+        f"{_SERVICES}.kernels.websocket.KernelWebsocketHandler",
+        "channels",
+        asks={"WS": (Ask("execute", "channels", finder=_KERNEL),)},
+        settles=(("execute", "kernels"),),
+    ),
+    Row(
+        f"{_SERVICES}.sessions.handlers.SessionRootHandler",
+        "sessions",
+        asks={
+            "GET": (Ask("read", "sessions", scope="any"),),
+            "POST": (
+                Ask("write", "sessions", **_OWN_SESSION),
+                Ask("execute", "kernels", **_OWN_SESSION),
+                # A session for a path that has one already is that session, with its kernel.
+                Ask("execute", "kernels", finder=kernel_at_path(_session_path)),
+                Ask("execute", "kernels", finder=kernel(_KERNEL_ID), when=_KERNEL_ID),
+            ),
+        },
+    ),
+    Row(
+        f"{_SERVICES}.sessions.handlers.SessionHandler",
+        "sessions",
+        asks={
+            "GET": (Ask("read", "sessions", finder=session(_SESSION)),),
+            "PATCH": (
+                Ask("write", "sessions", finder=session(_SESSION)),
+                Ask(
+                    "write", "sessions", finder=session(_SESSION, moved=_patched_path), when=_moves
+                ),
+                Ask("execute", "kernels", finder=session_kernel(_SESSION)),
+                # A kernel is where its sessions are.
+                Ask(
+                    "execute",
+                    "kernels",
+                    finder=session_kernel(_SESSION, moved=_patched_path),
+                    when=_moves,
+                ),
+                # A change of kernel shuts the old one down and attaches to, or starts, another.
+                Ask(
+                    "write",
+                    "kernels",
+                    finder=session_kernel(_SESSION),
+                    when=lambda request: request.body.get("kernel"),
+                ),
+                Ask("execute", "kernels", finder=kernel(_KERNEL_ID), when=_KERNEL_ID),
+                Ask(
+                    "execute",
+                    "kernels",
+                    finder=session_restarted(_SESSION, _patched_path, _patched_spec),
+                    when=_patched_spec,
+                ),
+            ),
+            "DELETE": (
+                Ask("write", "sessions", finder=session(_SESSION)),
+                Ask("write", "kernels", finder=session_kernel(_SESSION)),
+            ),
+        },
+    ),
+    Row(
+        f"{_SERVICES}.kernelspecs.handlers.MainKernelSpecHandler",
+        "kernelspecs",
+        asks={"GET": (Ask("read", "kernelspecs", scope="any"),)},
+    ),
+    Row(
+        f"{_SERVICES}.kernelspecs.handlers.KernelSpecHandler",
+        "kernelspecs",
+        name=part("kernel_name"),
+    ),
+    Row(
+        "jupyter_server.kernelspecs.handlers.KernelSpecResourceHandler",
+        "kernelspecs",
+        name=part("kernel_name"),
+    ),
+    # the server
+    Row(
+        f"{_SERVICES}.config.handlers.ConfigHandler",
+        "config",
+        asks={"PUT": _CODE_FOR_EVERYBODY, "PATCH": _CODE_FOR_EVERYBODY},
+    ),
+    Row(
+        f"{_SERVICES}.shutdown.ShutdownHandler",
+        "server",
+        asks={"POST": (Ask("write", "server"), Ask("execute", "server"))},
+    ),
+    Row(
+        f"{_SERVICES}.events.handlers.SubscribeWebsocket",
+        "events",
+        asks={"WS": (Ask("read", "events"),)},
+        settles=(("execute", "events"),),
+    ),
+    Row(f"{_SERVICES}.events.handlers.EventHandler", "events"),
+    Row(f"{_SERVICES}.api.handlers.APIStatusHandler", "api"),
+    Row(f"{_SERVICES}.api.handlers.APISpecHandler", "api"),
+    Row(
+        f"{_SERVICES}.api.handlers.PathResolverHandler",
+        "api",
+        asks={
+            "GET": (
+                Ask("read", "api"),
+                Ask("read", "contents", path=relative(query("path"))),
+                Ask("read", "kernels", finder=kernel(query("kernel")), when=query("kernel")),
+            )
+        },
+    ),
+    Row(f"{_SERVICES}.api.handlers.IdentityHandler", "identity"),
+    Row(f"{_SERVICES}.security.handlers.CSPReportHandler", "csp"),
+    Row(
+        "jupyter_server.base.handlers.PrometheusMetricsHandler",
+        "metrics",
+        public_unless="authenticate_prometheus",
+    ),
+    # pages and redirects, which show nothing of anybody's
+    Row("jupyter_server.base.handlers.MainHandler", "ui", every=_LOOKS),
+    Row("jupyter_server.base.handlers.RedirectWithParams", "ui", every=_LOOKS),
+    Row("jupyter_server.base.handlers.TrailingSlashHandler", "ui", every=_LOOKS),
+    Row("jupyter_server.base.handlers.Template404", "ui", every=_LOOKS),
+    Row("tornado.web.RedirectHandler", "ui", every=_LOOKS),
+    Row("tornado.web.ErrorHandler", "ui", every=_LOOKS),
+    # public
+    public("jupyter_server.base.handlers.APIVersionHandler", "health"),
+)

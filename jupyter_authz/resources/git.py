@@ -1,0 +1,120 @@
+"""The table of jupyterlab-git.
+
+Every operation is a POST to `/git/PATH/operation`. Some only read, but whatever git does it runs
+what the configuration of the repository names: hooks, filters, file system monitors. Who may write
+files could write such a repository, so every operation asks `execute` too.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from jupyter_authz.resources.requests import body, part, relative
+from jupyter_authz.resources.table import Ask, Row
+
+if TYPE_CHECKING:
+    from jupyter_authz.resources.requests import Request
+
+_HANDLERS = "jupyterlab_git.handlers"
+
+
+def _path(request: Request) -> Any:
+    """Find the directory as the handlers do: they decode each segment once more."""
+    segments = [unquote(segment) for segment in str(part("path")(request) or "").split("/")]
+    return None if any(segment.startswith("/") for segment in segments) else "/".join(segments)
+
+
+def _file(request: Request) -> Any:
+    """Find the file in the repository whose content is asked for."""
+    directory, name = _path(request), relative(body("filename"))(request)
+    return None if directory is None or name is None else f"{directory}/{name}"
+
+
+# A repository shows what every file in it is or once was.
+_READS = (
+    Ask("read", "git", path=_path),
+    Ask("read", "contents", path=_path, tree=True),
+    # INVARIANT: tests/resources/test_absolute_paths.py::test_nothing_of_git_is_only_reading
+    Ask("execute", "git", path=_path),
+)
+_CHANGES = (
+    Ask("write", "git", path=_path),
+    Ask("write", "contents", path=_path, tree=True),
+    Ask("read", "contents", path=_path, tree=True),
+    Ask("execute", "git", path=_path),
+)
+
+_READING = (
+    "GitBranchHandler",
+    "GitChangedFilesHandler",
+    "GitCheckNotebooksHandler",
+    "GitDetailedLogHandler",
+    "GitDiffHandler",
+    "GitLogHandler",
+    "GitRemoteDetailsShowHandler",
+    "GitShowPrefixHandler",
+    "GitShowTopLevelHandler",
+    "GitStatusHandler",
+    "GitSubmodulesHandler",
+    "GitTagHandler",
+    "GitUpstreamHandler",
+)
+_CHANGING = (
+    "GitAddAllUnstagedHandler",
+    "GitAddAllUntrackedHandler",
+    "GitAddHandler",
+    "GitBranchDeleteHandler",
+    "GitCheckoutHandler",
+    "GitCloneHandler",
+    "GitCommitHandler",
+    "GitConfigHandler",
+    "GitDeleteCommitHandler",
+    "GitFetchHandler",
+    "GitInitHandler",
+    "GitMergeHandler",
+    "GitNewTagHandler",
+    "GitPullHandler",
+    "GitPushHandler",
+    "GitRebaseHandler",
+    "GitRemoteAddHandler",
+    "GitRemoteRemoveHandler",
+    "GitResetHandler",
+    "GitResetToCommitHandler",
+    "GitStashApplyHandler",
+    "GitStashPopHandler",
+    "GitStripNotebooksHandler",
+    "GitTagCheckoutHandler",
+)
+
+ROWS = (
+    *(Row(f"{_HANDLERS}.{name}", "git", every=_READS) for name in _READING),
+    *(Row(f"{_HANDLERS}.{name}", "git", every=_CHANGES) for name in _CHANGING),
+    Row(
+        f"{_HANDLERS}.GitContentHandler",
+        "git",
+        every=(*_READS, Ask("read", "contents", path=_file)),
+    ),
+    *(
+        Row(
+            f"{_HANDLERS}.{name}",
+            "git",
+            asks={"GET": _READS, "POST": _CHANGES, "DELETE": _CHANGES},
+        )
+        for name in ("GitIgnoreHandler", "GitStashHandler")
+    ),
+    # Compares two texts that the request itself holds.
+    Row(
+        f"{_HANDLERS}.GitDiffNotebookHandler",
+        "git",
+        asks={"POST": (Ask("read", "git", scope="any"),)},
+    ),
+    # Which version of git there is: the front end shows a dialog to whom it is refused.
+    Row(f"{_HANDLERS}.GitSettingsHandler", "ui"),
+    # The known hosts are the server's own.
+    Row(
+        f"{_HANDLERS}.SshHostHandler",
+        "git",
+        asks={"POST": (Ask("write", "git"), Ask("execute", "git"))},
+    ),
+)

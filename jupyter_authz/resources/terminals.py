@@ -1,0 +1,50 @@
+"""The table of jupyter_server_terminals."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jupyter_authz.resources.requests import body, myself, part
+from jupyter_authz.resources.table import Ask, Row
+
+if TYPE_CHECKING:
+    from jupyter_authz.resources.requests import Request
+
+
+def _directory(request: Request) -> str | None:
+    """Find where a shell starts, as its handler does: first as a path of the server's machine.
+
+    Unknown outside of the root, and where none is given.
+    """
+    given = body("cwd")(request)
+    if not given:
+        return None
+    root = Path(request.handler.settings["server_root_dir"]).expanduser()
+    for place in (Path(given), root / given):
+        found = place.resolve()
+        if found.exists():
+            inside = found.is_relative_to(root.resolve())
+            return found.relative_to(root.resolve()).as_posix() if inside else None
+    return None
+
+
+_NEW: Any = {"path": _directory, "name": body("name"), "owner": myself}
+
+ROWS = (
+    Row(
+        "jupyter_server_terminals.api_handlers.TerminalRootHandler",
+        "terminals",
+        asks={
+            "GET": (Ask("read", "terminals", scope="any"),),
+            "POST": (Ask("write", "terminals", **_NEW), Ask("execute", "terminals", **_NEW)),
+        },
+    ),
+    Row("jupyter_server_terminals.api_handlers.TerminalHandler", "terminals", name=part(0)),
+    Row(
+        "jupyter_server_terminals.handlers.TermSocket",
+        "terminals",
+        name=part(0),
+        settles=(("execute", "terminals"),),
+    ),
+)

@@ -1,0 +1,72 @@
+"""The table of jupyter_server_ydoc: documents edited by several people at once."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jupyter_authz.resources.fileid import path_of_id
+from jupyter_authz.resources.requests import part, relative
+from jupyter_authz.resources.table import Ask, Row
+
+if TYPE_CHECKING:
+    from jupyter_authz.resources.requests import Request
+
+_PRESENCE = "JupyterLab:globalAwareness"
+_HANDLERS = "jupyter_server_ydoc.handlers"
+
+
+def _path_of_room(request: Request, room: str) -> Any:
+    """Find the document of a room, named ``format:type:file-id``."""
+    file_id = room.split(":", 2)[2] if room.count(":") >= 2 else None  # noqa: PLR2004 - see above
+    return path_of_id(request, file_id)
+
+
+def _connected(request: Request) -> str:
+    """Find the room of a websocket as its handler does: in the URL as sent, not decoded."""
+    return str(request.handler.request.path).rpartition("/")[2]
+
+
+def _room(request: Request) -> Any:
+    return _path_of_room(request, _connected(request))
+
+
+def _is_document(request: Request) -> bool:
+    return _connected(request) != _PRESENCE
+
+
+def _named(request: Request) -> Any:
+    """Find the document of a room or of a fork that the URL names."""
+    from jupyter_server_ydoc.handlers import FORK_ROOMS  # noqa: PLC0415 - only where installed
+
+    room = part(0)(request)
+    fork = FORK_ROOMS.get(room)
+    return _path_of_room(request, fork["root_roomid"] if fork else room)
+
+
+_PATH = relative(part(0))
+_DOCUMENT = (Ask("read", "contents", path=_PATH),)
+
+ROWS = (
+    Row(
+        f"{_HANDLERS}.YDocWebSocketHandler",
+        "collaboration",
+        asks={
+            "WS": (
+                Ask("read", "collaboration"),
+                # Who is in the room of a document changes it and saves it.
+                Ask("read", "contents", path=_room, when=_is_document),
+                Ask("write", "contents", path=_room, when=_is_document),
+            )
+        },
+    ),
+    # A PUT that only reads: it gives the id of a document.
+    Row(f"{_HANDLERS}.DocSessionHandler", "contents", asks={"PUT": _DOCUMENT}),
+    # A GET that writes: it makes a fork of the document to go back in.
+    Row(
+        f"{_HANDLERS}.TimelineHandler",
+        "contents",
+        asks={"GET": (*_DOCUMENT, Ask("write", "contents", path=_PATH))},
+    ),
+    Row(f"{_HANDLERS}.UndoRedoHandler", "contents", path=_named),
+    Row(f"{_HANDLERS}.DocForkHandler", "contents", path=_named),
+)
