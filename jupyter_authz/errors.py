@@ -19,5 +19,9 @@ class ConfigurationError(AuthzError):
     """Configuration that was not read as it was written."""
 
 
+class HookError(AuthzError):
+    """A hook that gave no answer."""
+
+
 class GuardError(AuthzError):
     """A guard that cannot stand where it must."""

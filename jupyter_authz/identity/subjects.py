@@ -5,6 +5,7 @@ The "who" of the line; right of it come the tables.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from jupyter_authz.errors import AuthzError
@@ -29,11 +30,26 @@ def subject_of(user: Any) -> Subject:
     if not isinstance(username, str):
         raise AuthzError(f"the identity provider gave a user without a username: {user!r}")
     groups = getattr(user, "groups", None) or ()
-    if isinstance(groups, str) or not all(isinstance(group, str) for group in groups):
-        raise AuthzError(f"expected the groups of {username!r} to be strings, got {groups!r}")
-    kind = getattr(user, "kind", "user")
-    return Subject(
-        username,
-        tuple(name for name in (group.strip("/") for group in groups) if name),
-        kind if isinstance(kind, str) else "user",
-    )
+    kind = getattr(user, "kind", None)
+    try:
+        return _subject(username, _listed(groups), kind if isinstance(kind, str) else "user")
+    except TypeError:
+        raise AuthzError(
+            f"expected the groups of {username!r} to be a list of strings, got {groups!r}"
+        ) from None
+
+
+def _listed(groups: Any) -> tuple[str, ...]:
+    # A string would be taken for the list of its letters.
+    if isinstance(groups, str):
+        raise TypeError
+    return tuple(groups)
+
+
+# Asked at every request.
+@lru_cache(maxsize=4096)
+def _subject(username: str, groups: tuple[str, ...], kind: str) -> Subject:
+    if not all(isinstance(group, str) for group in groups):
+        raise TypeError
+    names = [group.strip("/") for group in groups]
+    return Subject(username, tuple([name for name in names if name]), kind)

@@ -1,0 +1,159 @@
+"""Answers to those who are not let in: a page for people, JSON for programs.
+
+Behind the decision. Written with tornado's own methods.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import Environment, PackageLoader
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.utils import url_path_join
+from tornado.web import RequestHandler
+from tornado.websocket import WebSocketHandler
+
+if TYPE_CHECKING:
+    from jupyter_authz.model import Decision, Question
+
+_TEMPLATES = Environment(loader=PackageLoader("jupyter_authz", "templates"), autoescape=True)
+
+_VERBS = {"read": "see", "write": "change", "execute": "run"}
+# What people call what a resource type holds.
+_NOUNS = {
+    "contents": "this file or folder",
+    "checkpoints": "the checkpoints of this file",
+    "nbconvert": "this notebook in another format",
+    "trust_notebook": "the trust in this notebook",
+    "kernels": "kernels here",
+    "sessions": "sessions here",
+    "channels": "code in this kernel",
+    "terminals": "terminals",
+    "kernelspecs": "this kind of kernel",
+    "config": "the configuration of this server",
+    "server": "this server",
+    "proxy": "this application",
+    "voila": "this dashboard",
+    "git": "this repository",
+    "ui": "this page",
+}
+# What people call an action where the words above would not say it.
+_DEEDS = {
+    ("write", "kernels"): "start or stop kernels here",
+    ("write", "sessions"): "run notebooks here",
+    ("execute", "kernels"): "run code here",
+    ("execute", "nbconvert"): "convert this notebook by running a program",
+    ("execute", "config"): "load code for everybody on this server",
+    ("write", "server"): "stop this server",
+    ("execute", "server"): "stop this server",
+    ("write", "terminals"): "start or stop terminals",
+    ("read", "terminals"): "see this terminal",
+    ("execute", "terminals"): "use terminals here",
+    ("execute", "git"): "run git in this repository",
+    ("write", "trust_notebook"): "trust this notebook",
+}
+_OTHER_MESSAGES = {
+    "cross-site": "This link came from another site, and following it would run or change "
+    "something.",
+    "error": "This server could not decide whether you may do this, so you may not. Tell those "
+    "who run it.",
+}
+
+
+def sentence(question: Question | None) -> str:
+    """Give the sentence for a person about a question that was denied.
+
+    It names what was asked for in general terms, and nothing of the policy.
+    """
+    if question is None:
+        return "You may not do this on this server."
+    kind = question.resource.type
+    noun = _NOUNS.get(kind, f"this ({kind})")
+    deed = _DEEDS.get((question.action, kind), f"{_VERBS[question.action]} {noun}")
+    return f"You may not {deed}. Ask those who run this server if you should."
+
+
+def deny(handler: RequestHandler, status: int, decision: Decision) -> None:
+    """Answer that a request was denied.
+
+    Parameters
+    ----------
+    handler
+        Who answers.
+    status
+        HTTP status.
+    decision
+        As recorded.
+    """
+    message = _OTHER_MESSAGES.get(decision.reason) or sentence(decision.question)
+    answer(handler, status, message, decision.reason, decision.id)
+
+
+def answer(
+    handler: RequestHandler, status: int, message: str, reason: str | None, decision: str = ""
+) -> None:
+    """Answer with a page or with JSON, whichever the client reads.
+
+    Parameters
+    ----------
+    handler
+        Who answers.
+    status
+        HTTP status.
+    message
+        For a person.
+    reason
+        For a program.
+    decision
+        Id under which the log explains it.
+    """
+    handler.set_status(status)
+    handler.set_header("Cache-Control", "no-store")
+    if _wants_page(handler):
+        handler.set_header("Content-Type", "text/html; charset=UTF-8")
+        body = _page(handler, status, message, reason, decision)
+    else:
+        handler.set_header("Content-Type", "application/json")
+        body = json.dumps({"message": message, "reason": reason, "decision": decision})
+    RequestHandler.finish(handler, body)
+
+
+def _wants_page(handler: RequestHandler) -> bool:
+    """Whether the request comes from somebody who looks at pages."""
+    # A door says that it is an instance of what it stands in for.
+    if isinstance(handler, APIHandler | WebSocketHandler):
+        return False
+    accepts = handler.request.headers.get("Accept", "")
+    return handler.request.method in {"GET", "HEAD"} and "text/html" in accepts
+
+
+def _page(
+    handler: RequestHandler, status: int, message: str, reason: str | None, decision: str
+) -> str:
+    base_url = handler.settings["base_url"]
+    provider = handler.settings.get("identity_provider")
+    user = getattr(handler, "_jupyter_current_user", None)
+    return _TEMPLATES.get_template("authz/denied.html").render(
+        title="Not allowed",
+        status=status,
+        message=message,
+        decision=decision,
+        user=getattr(user, "display_name", None) or getattr(user, "username", None),
+        home=base_url,
+        sign_out=url_path_join(base_url, "logout")
+        if getattr(provider, "logout_available", False)
+        else None,
+        # Followed from our own page, the same link is no longer another site's.
+        continue_to=_here(handler) if reason == "cross-site" else None,
+        static=lambda path: url_path_join(base_url, "static", path),
+    )
+
+
+def _here(handler: RequestHandler) -> str:
+    """Give the address that was asked for, on this server: `//host` would be another's."""
+    return "/" + (handler.request.uri or "").lstrip("/\\")
+
+
+def nothing(*_: Any, **__: Any) -> None:
+    """Do nothing."""

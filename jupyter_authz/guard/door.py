@@ -1,0 +1,202 @@
+"""The door: stands in for a handler until it has been decided about, and answers for it if denied.
+
+Finds out who asks and what, with Jupyter's and tornado's own code only: whatever the handler
+overrides, none of it is there yet.
+"""
+
+from __future__ import annotations
+
+from inspect import isawaitable, isclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from jupyter_server import CallContext
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
+from tornado.httputil import HTTPHeaders
+from tornado.util import ObjectDict
+from tornado.web import HTTPError, authenticated
+from tornado.websocket import WebSocketHandler
+
+from jupyter_authz.guard import answers
+from jupyter_authz.guard.admission import Admission, admit, remember_users
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from jupyter_authz.guard.http import Guard
+    from jupyter_authz.guard.routes import Route
+
+    Settle = Callable[[Any], Awaitable[Any]]
+
+
+class Door(JupyterHandler):
+    """Stands in for the handler of one route; `door_class` makes the classes.
+
+    A hook gets it as ``self``: it has the request, its user, its arguments and all managers.
+    """
+
+    guard: ClassVar[Guard]
+    route: ClassVar[Route]
+    # Whether the handler is one of Jupyter's kind.
+    is_jupyter: ClassVar[bool] = False
+    # Whether the client has gone away meanwhile.
+    is_forsaken = False
+
+    def initialize(self) -> None:
+        """Let go of what templates would need: it refers back, and a door is gone in no time."""
+        self.ui = ObjectDict()
+
+    def clear(self) -> None:
+        """Leave the headers for when there is an answer; most requests are let in."""
+        self._headers = HTTPHeaders()
+        self._write_buffer: list[bytes] = []
+        self._status_code = 200
+        self._reason = "OK"
+
+    def on_connection_close(self) -> None:
+        """Note that nobody waits for the handler."""
+        self.is_forsaken = True
+
+    @property
+    def is_api(self) -> bool:
+        """Whether the handler answers programs, not people who look at pages."""
+        return isinstance(self, APIHandler | WebSocketHandler)
+
+    def get_login_url(self) -> str:
+        """Give the page to sign in; programs are refused instead, as by Jupyter."""
+        if self.is_api:
+            raise HTTPError(403)
+        return super().get_login_url()
+
+    async def lets_in(self, arguments: dict[str, Any], settle: Settle, *, streams: bool) -> bool:
+        """Decide, and answer unless the request is let in.
+
+        Parameters
+        ----------
+        arguments
+            What the URL pattern matched.
+        settle
+            Gives a value, waiting for it where it has to be waited for.
+        streams
+            Whether the handler takes the body in pieces, so that there is none yet.
+        """
+        self._settle = settle
+        self._transforms = [make(self.request) for make in self.application.transforms]
+        self._read(arguments, streams=streams)
+        # Jupyter's handlers check the host themselves.
+        if not (self.is_jupyter or self.check_host()):
+            raise HTTPError(403)
+        if self._answers_preflight():
+            return False
+        noted = await self._identify()
+        if self.current_user is None and not self._finished:
+            self.start_answer()
+            authenticated(answers.nothing)(self)
+        if self._finished:
+            return False
+        decision = await self.guard.decide(self)
+        if not decision or self.is_forsaken:
+            return False
+        admit(self.request, Admission(self.route, self.current_user, decision, noted))
+        return True
+
+    async def settle(self, value: Any) -> Any:
+        """Give a value, waiting for it where it has to be waited for."""
+        if isawaitable(value):
+            # Whatever is asked there knows for which request, as in Jupyter's own `prepare`.
+            value = _for_handler(self, value)
+        return await self._settle(value)
+
+    def _read(self, arguments: dict[str, Any], *, streams: bool) -> None:
+        """Read what the handler will read, as tornado's `_execute` does."""
+        if not streams:
+            request: Any = self.request
+            try:
+                request._parse_body()  # noqa: SLF001 - as tornado's own
+            except Exception as error:
+                raise HTTPError(400, "The body of the request is malformed") from error
+            # On the handler's way it would be parsed once more, and its arguments doubled.
+            request._parse_body = answers.nothing  # noqa: SLF001
+        self.path_args = [self.decode_argument(value) for value in arguments.get("path_args", ())]
+        self.path_kwargs = {
+            name: self.decode_argument(value, name=name)
+            for name, value in arguments.get("path_kwargs", {}).items()
+        }
+
+    async def _identify(self) -> dict[str, Any]:
+        """Find out who asks; give what the identity provider noted on the way."""
+        before = set(vars(self))
+        provider = self.identity_provider
+        remember_users(provider)
+        user: Any = provider.get_user(self)
+        if isawaitable(user):
+            user = await self.settle(user)
+        noted = {name: value for name, value in vars(self).items() if name not in before}
+        self.current_user = self._jupyter_current_user = user
+        return noted
+
+    def _answers_preflight(self) -> bool:
+        """Answer a CORS preflight as Jupyter's API handlers do, where the handler would too.
+
+        It carries no credentials, and nothing of anybody's is in the answer.
+        """
+        target = self.route.target
+        if self.request.method != "OPTIONS" or not isclass(target):
+            return False
+        if getattr(target, "options", None) is not APIHandler.options:
+            return False
+        self.current_user = self._jupyter_current_user = None
+        self.start_answer()
+        APIHandler.options(self)
+        self.set_header("Content-Type", "application/json")
+        self.finish()
+        return True
+
+    def start_answer(self) -> None:
+        """Start over with the headers of every answer."""
+        super().clear()
+        if hasattr(self, "_jupyter_current_user"):
+            self.set_cors_headers()
+
+    def fail(self, error: Exception) -> None:
+        """Answer a request that could not be decided about."""
+        if self._finished:
+            self.log.error("jupyter_authz | an error after the answer", exc_info=error)
+            return
+        self.start_answer()
+        if isinstance(error, HTTPError) and error.status_code < 500:  # noqa: PLR2004 - not our error
+            signed_in = getattr(self, "_jupyter_current_user", None) is not None
+            message = error.log_message or (
+                "Forbidden" if signed_in else "Forbidden: sign in first"
+            )
+            answers.answer(self, error.status_code, message, _REASONS.get(error.status_code))
+            return
+        self.guard.deny_for_error(self, error)
+
+
+async def _for_handler(handler: Door, value: Awaitable[Any]) -> Any:
+    CallContext.set(CallContext.JUPYTER_HANDLER, handler)
+    return await value
+
+
+_REASONS = {400: "bad-request", 403: "not-signed-in"}
+
+
+def door_class(guard: Guard, route: Route) -> type[Door]:
+    """Make the door of a route.
+
+    Parameters
+    ----------
+    guard
+        Who decides.
+    route
+        Whose handler it stands in for; logs, metrics, hooks and identity providers see its class.
+    """
+    namespace: dict[str, Any] = {"guard": guard, "route": route}
+    target = route.target
+    if not route.is_handler:
+        return type("Door", (Door,), namespace)
+    namespace["is_jupyter"] = issubclass(target, JupyterHandler)
+    namespace["__module__"] = target.__module__
+    # As mocks do: `isinstance` and `__class__` tell of what it stands in for, `type` what it is.
+    namespace["__class__"] = property(lambda _: target)
+    return type(target.__name__, (Door,), namespace)

@@ -1,0 +1,158 @@
+"""The entrance: receives a request for any target, and hands it over once that is decided.
+
+Stands before handler classes, callables, routers and nested applications alike. Until the decision
+nothing of the target exists: no handler is made, so that nothing it overrides can run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from inspect import isawaitable
+from types import coroutine
+from typing import TYPE_CHECKING, Any
+
+from tornado.httputil import HTTPMessageDelegate
+from tornado.web import _has_stream_request_body
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine, Generator
+
+    from tornado.httputil import (
+        HTTPHeaders,
+        HTTPServerRequest,
+        RequestStartLine,
+        ResponseStartLine,
+    )
+
+    from jupyter_authz.guard.http import Guard
+    from jupyter_authz.guard.routes import Route
+
+
+class Entrance(HTTPMessageDelegate):
+    """Receives one request.
+
+    Parameters
+    ----------
+    guard
+        Who decides.
+    request
+        The request, its body yet to come.
+    route
+        Where it goes.
+    arguments
+        What the pattern matched, as tornado passes it on.
+    make_delegate
+        Makes what the target receives requests with.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        request: HTTPServerRequest,
+        route: Route,
+        arguments: dict[str, Any],
+        make_delegate: Callable[[], HTTPMessageDelegate],
+    ) -> None:
+        self._guard = guard
+        self._request = request
+        self._route = route
+        self._arguments = arguments
+        self._make_delegate = make_delegate
+        # A handler that takes its body in pieces is let in, or not, before the first of them.
+        self._streams = route.is_handler and _has_stream_request_body(route.target)
+        self._start_line: Any = None
+        self._body = bytearray()
+        # The target's, once it has been let in.
+        self._delegate: HTTPMessageDelegate | None = None
+        # In which this goes on, once there was something to wait for.
+        self._task: asyncio.Task[Any] | None = None
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        """Take the headers; the connection waits for what this returns."""
+        del headers  # those of the request, which may lose some before they are handed over
+        self._start_line = start_line
+        if not self._streams:
+            return None
+        self._task = asyncio.current_task()
+        return self._enter()
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        """Take a piece of the body."""
+        if not self._streams:
+            self._body += chunk
+        elif self._delegate is not None:
+            return self._delegate.data_received(chunk)
+        return None
+
+    def finish(self) -> None:
+        """Take the end of the request."""
+        if not self._streams:
+            self._request.body = bytes(self._body)
+            self._task = begun(self._enter())
+        elif self._delegate is not None:
+            self._delegate.finish()
+
+    def on_connection_close(self) -> None:
+        """Tell the target that its client is gone."""
+        if self._delegate is not None:
+            self._delegate.on_connection_close()
+
+    async def settle(self, value: Any) -> Any:
+        """Give a value, waiting for it where it has to be waited for.
+
+        What is awaited may rely on running in a task, so this goes on in one from then on.
+        """
+        if not isawaitable(value):
+            return value
+        if self._task is None:
+            await _go_on_in_a_task()
+        return await value
+
+    async def _enter(self) -> None:
+        door = self._guard.door(self._route, self._request)
+        try:
+            is_let_in = await door.lets_in(self._arguments, self.settle, streams=self._streams)
+        except Exception as error:  # noqa: BLE001 - nobody else would answer
+            door.fail(error)
+            return
+        if not is_let_in:
+            return
+        try:
+            await self._hand_over()
+        except Exception:
+            # The target cannot even be made. Tornado closes the connection, too.
+            door.log.exception("Uncaught exception")
+            connection: Any = self._request.connection
+            connection.close()
+
+    async def _hand_over(self) -> None:
+        delegate = self._make_delegate()
+        self._delegate = delegate
+        received = delegate.headers_received(self._start_line, self._request.headers)
+        if received is not None:
+            await self.settle(received)
+        if self._streams:
+            return
+        if self._body:
+            await self.settle(delegate.data_received(self._request.body))
+        delegate.finish()
+
+
+def begun(steps: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
+    """Run a coroutine at once up to where it has to wait, and from there as a task.
+
+    Most requests are decided about without waiting, and a turn of the event loop costs more than
+    the decision.
+    """
+    try:
+        steps.send(None)
+    except StopIteration:
+        return None
+    return asyncio.ensure_future(steps)
+
+
+@coroutine
+def _go_on_in_a_task() -> Generator[None, None, None]:
+    yield

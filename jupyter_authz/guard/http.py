@@ -1,0 +1,291 @@
+"""The guard: installed on the web application, asked before every handler.
+
+Finds the route, has the door find out who asks, asks all parties, lets in or answers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tornado.web import ErrorHandler, HTTPError
+
+from jupyter_authz.guard import answers
+from jupyter_authz.guard import hook as hooks
+from jupyter_authz.guard.admission import admission_of
+from jupyter_authz.guard.credentials import hide_credentials
+from jupyter_authz.guard.crosssite import is_cross_site
+from jupyter_authz.guard.door import Door, door_class
+from jupyter_authz.guard.entrance import Entrance
+from jupyter_authz.guard.lists import filtered
+from jupyter_authz.guard.parties import AGREED, hook_agrees, policy_agrees
+from jupyter_authz.guard.questions import narrowed, questions
+from jupyter_authz.guard.routes import Routes, registering_package
+from jupyter_authz.identity.subjects import subject_of
+from jupyter_authz.model import ACTIONS, Decision, Question, Resource
+from jupyter_authz.resources.requests import Request
+from jupyter_authz.resources.table import WEBSOCKET
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from logging import Logger
+
+    from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
+    from tornado.routing import Rule
+    from tornado.web import Application, RequestHandler
+
+    from jupyter_authz.audit.record import Recorder
+    from jupyter_authz.guard.routes import Route
+    from jupyter_authz.model import Subject
+    from jupyter_authz.policy.engine import Policy
+    from jupyter_authz.resources.table import Table
+
+_NO_ROLE = Decision(allowed=False, reason="no-role")
+_ERROR = Decision(allowed=False, reason="error")
+_TRANSPARENT = Decision(allowed=True, reason="transparent")
+
+
+class Guard:
+    """Stands before every handler of a web application.
+
+    Parameters
+    ----------
+    application
+        The web application.
+    table
+        What requests ask.
+    recorder
+        Records denials.
+    log
+        For what the operator must know.
+    denied_status
+        HTTP status of denials.
+    """
+
+    def __init__(
+        self,
+        application: Application,
+        table: Table,
+        recorder: Recorder,
+        log: Logger,
+        *,
+        denied_status: int = 403,
+    ) -> None:
+        self.routes = Routes(application, table)
+        self.denied_status = denied_status
+        # None is off; a snapshot that is swapped as a whole.
+        self.policy: Policy | None = None
+        # INVARIANT: until the policy has been read, nobody is let in.
+        # tests/guard/test_install.py::test_nobody_is_let_in_before_the_policy_is_read
+        self.ready = False
+        self._application = application
+        self._recorder = recorder
+        self._log = log
+        self._doors: dict[Route, type[Door]] = {}
+
+    def install(self) -> None:
+        """Take over routing, and learn who registers the routes to come."""
+        application: Any = self._application
+        add_handlers: Callable[..., Any] = application.add_handlers
+
+        def noted_add_handlers(*args: Any, **kwargs: Any) -> Any:
+            known = self.routes.rule_ids()
+            result = add_handlers(*args, **kwargs)
+            self.routes.note_registration(known, registering_package())
+            return result
+
+        application.find_handler = self.find_handler
+        application.add_handlers = noted_add_handlers
+        application.settings["jupyter_authz_guard"] = self
+
+    @property
+    def is_transparent(self) -> bool:
+        """Whether nothing is to be asked: no policy, no hook."""
+        return self.ready and self.policy is None and hooks.replaced() is None
+
+    # ------------------------------------------------------------------ the way in
+
+    def find_handler(self, request: HTTPServerRequest, **_: Any) -> HTTPMessageDelegate:
+        """Find what answers a request, as tornado does, behind the guard."""
+        return self._find(request, self.routes.matching(request))
+
+    def _find(
+        self, request: HTTPServerRequest, candidates: Iterator[tuple[Rule, dict[str, Any]]]
+    ) -> HTTPMessageDelegate:
+        is_transparent = self.is_transparent
+        for rule, arguments in candidates:
+            route = self.routes.route(rule)
+            if not (is_transparent or self._is_public(route)):
+                # INVARIANT: nothing of a target is made or called before the decision.
+                # tests/guard/test_handlers.py::test_no_code_runs_before_the_decision
+                return Entrance(
+                    self,
+                    request,
+                    route,
+                    arguments,
+                    lambda: (
+                        self._target(request, route, arguments)  # noqa: B023 - returned at once
+                        or self._find(request, candidates)
+                    ),
+                )
+            delegate = self._target(request, route, arguments)
+            if delegate is not None:
+                return delegate
+        return self._default(request)
+
+    def _default(self, request: HTTPServerRequest) -> HTTPMessageDelegate:
+        """Give what answers where no route does."""
+        settings = self._application.settings
+        handler = settings.get("default_handler_class")
+        arguments = settings.get("default_handler_args", {}) if handler else {"status_code": 404}
+        route = self.routes.of_class(handler or ErrorHandler)
+        given = {"target_kwargs": arguments}
+
+        def make() -> HTTPMessageDelegate:
+            return self._application.get_handler_delegate(request, route.target, arguments)
+
+        if self.is_transparent or self._is_public(route):
+            return make()
+        return Entrance(self, request, route, given, make)
+
+    def _is_public(self, route: Route) -> bool:
+        row = route.row
+        if row.public_unless:
+            return not self._application.settings.get(row.public_unless, True)
+        return row.public
+
+    def _target(
+        self, request: HTTPServerRequest, route: Route, arguments: dict[str, Any]
+    ) -> HTTPMessageDelegate | None:
+        """Make what the target of a route receives a request with, as tornado does."""
+        target = route.target
+        if route.is_handler:
+            if self.policy is not None:
+                target = filtered(route)
+            return self._application.get_handler_delegate(request, target, **arguments)
+        router: Any = self._application.default_router
+        delegate: HTTPMessageDelegate | None = router.get_target_delegate(
+            target, request, **arguments
+        )
+        return delegate
+
+    def door(self, route: Route, request: HTTPServerRequest) -> Door:
+        """Make what stands in for the handler of a request."""
+        made = self._doors.get(route)
+        if made is None:
+            made = self._doors[route] = door_class(self, route)
+        return made(self._application, request)
+
+    # ------------------------------------------------------------------ the decision
+
+    async def decide(self, door: Door) -> Decision:
+        """Decide about a request, and answer it if it is denied.
+
+        Parameters
+        ----------
+        door
+            Of the request, the user found out.
+        """
+        subject: Subject | None = None
+        try:
+            subject = subject_of(door.current_user)
+            decision = await self._decide(door, subject)
+        except HTTPError as error:
+            if error.status_code < 500:  # noqa: PLR2004 - the client's error
+                raise
+            self.deny_for_error(door, error, subject)
+            return _ERROR
+        except Exception as error:  # noqa: BLE001 - whatever it is
+            # INVARIANT: an error while deciding denies.
+            # tests/guard/test_install.py::test_an_error_while_deciding_denies
+            self.deny_for_error(door, error, subject)
+            return _ERROR
+        if not decision:
+            self.deny(door, decision, subject)
+        elif door.route.row.hides_credentials:
+            hide_credentials(door)
+        return decision
+
+    async def _decide(self, door: Door, subject: Subject) -> Decision:
+        if not self.ready:
+            return _ERROR
+        policy = self.policy
+        asks = door.route.row.asked(_verb(door))
+        asked = await questions(asks, Request(door), door, resolve=policy is not None)
+        acts = [question for question in asked if question.action != "read"]
+        if acts and is_cross_site(door):
+            return Decision(allowed=False, reason="cross-site", question=acts[0])
+        if policy is not None:
+            narrow = [await narrowed(question, door, policy, subject) for question in asked]
+            decision = policy_agrees(policy, subject, narrow)
+            if not decision:
+                return decision
+        if hooks.replaced() is not None:
+            decision = await hook_agrees(door, door.current_user, asked, self._log, door.settle)
+            if not decision:
+                return decision
+        return AGREED
+
+    def deny(self, handler: RequestHandler, decision: Decision, subject: Subject | None) -> None:
+        """Record a denial and answer with it.
+
+        Parameters
+        ----------
+        handler
+            The door, or the handler where only its reply told that it must not be given.
+        decision
+            What was decided.
+        subject
+            Who asked; None where that could not be told.
+        """
+        request = f"{handler.request.method} {handler.request.path}"
+        recorded = self._recorder.record(decision, subject, request)
+        if isinstance(handler, Door):
+            handler.start_answer()
+        answers.deny(handler, self.denied_status, recorded)
+
+    def deny_for_error(self, door: Door, error: Exception, subject: Subject | None = None) -> None:
+        """Record an error while deciding, and deny."""
+        request = f"{door.request.method} {door.request.path}"
+        self._log.error("jupyter_authz | an error while deciding about %s", request, exc_info=error)
+        self.deny(door, _ERROR, subject)
+
+    # ------------------------------------------------------------------ questions of others
+
+    def decide_label(self, handler: Any, user: Any, action: str, resource: str | None) -> Decision:
+        """Decide about a resource type alone: what is unknown matches no allow and every deny.
+
+        Parameters
+        ----------
+        handler
+            Who asks; its own resource type is the default.
+        user
+            Jupyter's user.
+        action, resource
+            What is asked; an unknown action is denied.
+        """
+        if resource is None:
+            admission = admission_of(handler)
+            resource = admission.route.row.type if admission is not None else ""
+        return self._decide_type(user, Question(action, Resource(resource)))  # type: ignore[arg-type]
+
+    def decide_any(self, user: Any, action: str, resource: str) -> Decision:
+        """Decide whether at least one possible resource of a type is allowed, for `/api/me`."""
+        return self._decide_type(user, Question(action, Resource(resource), "any"))  # type: ignore[arg-type]
+
+    def _decide_type(self, user: Any, question: Question) -> Decision:
+        if not self.ready:
+            return _ERROR
+        if self.policy is None:
+            return _TRANSPARENT
+        if user is None or question.action not in ACTIONS or not question.resource.type:
+            return _NO_ROLE
+        return self.policy.decide(subject_of(user), question)
+
+
+def _verb(door: Door) -> str:
+    """Give the verb of a request; a websocket handshake is not the GET it looks like."""
+    route, method = door.route, door.request.method or ""
+    if not route.is_websocket or method != "GET":
+        return method
+    upgrade = door.request.headers.get("Upgrade", "").lower() == "websocket"
+    return WEBSOCKET if upgrade or "GET" not in route.row.asks else method

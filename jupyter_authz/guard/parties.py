@@ -1,0 +1,95 @@
+"""The parties that must agree: the policy, the hook; an operator's authorizer is asked as before.
+
+The decision of a whole request. Only True or an allowed decision agrees; an error denies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from tornado.web import HTTPError
+
+from jupyter_authz.errors import HookError
+from jupyter_authz.guard import hook as hooks
+from jupyter_authz.model import Decision
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from logging import Logger
+
+    from jupyter_server.base.handlers import JupyterHandler
+
+    from jupyter_authz.model import Question, Subject
+    from jupyter_authz.policy.engine import Policy
+
+AGREED = Decision(allowed=True, reason="allowed")
+
+
+def policy_agrees(policy: Policy, subject: Subject, questions: Sequence[Question]) -> Decision:
+    """Ask the policy every question; the first denial decides."""
+    for question in questions:
+        decision = policy.decide(subject, question)
+        if not decision:
+            rules: tuple[str, ...] = ()
+            if decision.reason == "denied-by-role":
+                matched = policy.explain(subject, question)
+                rules = tuple(str(rule) for rule in matched if rule.effect == "deny")
+            return Decision(allowed=False, reason=decision.reason, question=question, rules=rules)
+    return AGREED
+
+
+async def hook_agrees(
+    handler: JupyterHandler,
+    user: Any,
+    questions: Sequence[Question],
+    log: Logger,
+    settle: Callable[[Any], Awaitable[Any]],
+) -> Decision:
+    """Ask the hook every question, the verb question first.
+
+    Parameters
+    ----------
+    handler
+        Whose `user_is_authorized` has been replaced.
+    user
+        Jupyter's user.
+    questions
+        Of the request.
+    log
+        Told which hook raised, or gave no answer.
+    settle
+        Gives a value, waiting for it where it has to be waited for.
+    """
+    hook: Any = handler.user_is_authorized  # type: ignore[attr-defined]
+    takes_resource = hooks.takes_resource(hook)
+    asked = set()
+    for question in questions:
+        labels = (question.action, question.resource.type)
+        if labels in asked:
+            continue
+        asked.add(labels)
+        try:
+            answer = hook(user, *labels) if takes_resource else hook(user, question.action)
+            answer = await settle(answer)
+        except asyncio.CancelledError as error:
+            # Something the hook awaited was cancelled; the request was not.
+            raise HookError(f"{hooks.describe(hook)} was cancelled") from error
+        except HTTPError as error:
+            # Jupyter's way to say no.
+            log.info("%s raised %s for (%r, %r)", hooks.describe(hook), error, *labels)
+            answer = False
+        # INVARIANT: only True agrees; None, a coroutine and other truthy values do not.
+        # tests/guard/test_hook.py::test_only_true_agrees
+        if answer is not True:
+            if answer is not False:
+                log.warning(
+                    "%s returned %r for (%r, %r): expected True or False, so it was denied",
+                    hooks.describe(hook),
+                    answer,
+                    *labels,
+                )
+            return Decision(
+                allowed=False, reason="hook", question=question, rules=(hooks.describe(hook),)
+            )
+    return AGREED

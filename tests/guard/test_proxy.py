@@ -1,0 +1,177 @@
+"""Applications behind the proxy: who may use which, and what they never receive."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import re
+from http.cookies import SimpleCookie
+from urllib.parse import urlencode
+
+import pytest
+from real import PASSWORD
+from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.websocket import websocket_connect
+
+from jupyter_authz.resources import proxy
+
+
+class Browser:
+    """Somebody who signed in with name and password, and keeps cookies."""
+
+    def __init__(self, port, name):
+        self.port = port
+        self.cookies = {"app": "its-own", "username-like": "mine"}
+        page = self.request("GET", "/login").body.decode()
+        xsrf = re.search(r'name="_xsrf" value="([^"]+)"', page)[1]
+        form = urlencode({"username": name, "password": PASSWORD, "_xsrf": xsrf})
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        reply = self.request("POST", "/login", form, headers)
+        assert reply.status == 302, reply.body
+        self.login_cookie = next(n for n in self.cookies if n.startswith("username-127"))
+
+    @property
+    def cookie(self):
+        """The header with all cookies."""
+        return "; ".join(f"{name}={value}" for name, value in self.cookies.items())
+
+    def request(self, method, path, body=None, headers=None):
+        """Send a request."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        sent = {"Cookie": self.cookie, **(headers or {})}
+        connection.request(method, path, body=body, headers=sent)
+        reply = connection.getresponse()
+        reply.body = reply.read()
+        connection.close()
+        for line in reply.headers.get_all("Set-Cookie") or ():
+            for name, morsel in SimpleCookie(line).items():
+                self.cookies[name] = morsel.coded_value
+        return reply
+
+
+@pytest.fixture(scope="session")
+def browser(real):
+    """Give somebody with cookies who may use the application."""
+    return Browser(real.port, "root")
+
+
+def connect(port, path, headers):
+    """Open a websocket and give the first message."""
+
+    async def run():
+        request = HTTPRequest(f"ws://127.0.0.1:{port}{path}", headers=headers, request_timeout=20)
+        socket = await websocket_connect(request)
+        try:
+            return json.loads(await asyncio.wait_for(socket.read_message(), 20))
+        finally:
+            socket.close()
+            while await socket.read_message() is not None:
+                pass
+            await asyncio.sleep(0)
+
+    return asyncio.run(run())
+
+
+def assert_hidden(received, *secrets):
+    """Assert that none of Jupyter's credentials, but all the rest, came through."""
+    text = json.dumps(received)
+    for secret in secrets:
+        assert secret not in text
+    headers = received["headers"]
+    assert "authorization" not in headers or headers["authorization"].startswith("Basic")
+    assert "x-xsrftoken" not in headers
+    cookies = SimpleCookie(headers.get("cookie", ""))
+    assert "_xsrf" not in cookies
+    assert not any(name.startswith("username-") for name in cookies)
+
+
+PLACES = [
+    "/proxy/{upstream}/",
+    "/proxy/127.0.0.1:{upstream}/",
+    "/proxy/absolute/{upstream}/",
+    "/app/",
+]
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_applications_never_receive_credentials(real, browser, upstream, place):
+    """Neither with a token nor with cookies, over HTTP or websockets; the rest arrives."""
+    base = place.format(upstream=upstream)
+    token = real.tokens["root"]
+    by_token = {"Authorization": f"token {token}", "Cookie": "app=its-own; a=b"}
+    login = browser.cookies[browser.login_cookie]
+    xsrf = browser.cookies["_xsrf"]
+    by_cookie = {"Cookie": browser.cookie, "X-XSRFToken": xsrf, "X-Own": "own"}
+    secrets = (token, login, login.strip('"'), xsrf)
+    query = f"a=1&token={token}&b=%20x&_xsrf={xsrf}&%74oken={token}&token"
+    for headers in (by_token, by_cookie):
+        reply = real().request("GET", f"{base}x?{query}", headers=headers)
+        assert reply.status == 200, reply.body
+        received = reply.json
+        assert_hidden(received, *secrets)
+        assert received["uri"].endswith("x?a=1&b=%20x")
+        assert "app=" in received["headers"]["cookie"]
+        reply = real().request("POST", f"{base}x", {"some": "thing"}, headers=headers)
+        assert json.loads(reply.json["body"]) == {"some": "thing"}
+        assert_hidden(reply.json, *secrets)
+        socket = connect(real.port, f"{base}ws?{query}", headers)
+        assert_hidden(socket, *secrets)
+        assert "app=" in socket["headers"]["cookie"]
+    assert received["headers"]["x-own"] == "own"
+
+
+def test_credentials_of_the_application_arrive(real, browser, upstream):
+    """What belongs to the application is its own: its cookies, and its own sign-in."""
+    headers = {"Cookie": browser.cookie, "Authorization": "Basic YTpi"}
+    received = real().request("GET", f"/proxy/{upstream}/x?q=token", headers=headers).json
+    assert received["headers"]["authorization"] == "Basic YTpi"
+    assert received["uri"].endswith("?q=token")
+    assert "app=its-own" in received["headers"]["cookie"]
+
+
+def test_names_of_applications(real, upstream):
+    """Permission for one port is none for another; loopback names are one."""
+    pat = real("pat")
+    for host in ("", "localhost:", "127.0.0.1:"):
+        assert pat.status("GET", f"/proxy/{host}{upstream}/x") == 200, host
+    assert pat.status("GET", f"/proxy/absolute/{upstream}/x") == 200
+    assert pat.status("GET", f"/proxy/0{upstream}/x") == 200
+    for other in (
+        f"{real.port}",
+        f"{upstream}1",
+        f"example.com:{upstream}",
+        f"10.0.0.1:{upstream}",
+    ):
+        assert pat.status("GET", f"/proxy/{other}/x") == 403, other
+    with pytest.raises(HTTPClientError) as refused:
+        connect(real.port, f"/proxy/{real.port}/ws", {"Authorization": f"token {pat.token}"})
+    assert refused.value.code == 403
+
+
+def test_paths_of_applications(real):
+    """A filter on `url` looks below the address of the application."""
+    pat = real("pat")
+    assert pat.status("GET", "/app/open/x") == 200
+    assert pat.status("GET", "/app/open") == 200
+    for path in ("", "closed", "opened", "open/../closed", "open%2f..%2fclosed", "open/%2e%2e/x"):
+        assert pat.status("GET", f"/app/{path}") == 403, path
+
+
+def test_other_sites_use_no_application(real, browser, upstream):
+    """A link on another site's page does not reach an application with one's cookies."""
+    headers = {"Cookie": browser.cookie, "Sec-Fetch-Site": "cross-site"}
+    assert real().request("GET", f"/proxy/{upstream}/x", headers=headers).status == 403
+    headers["Sec-Fetch-Site"] = "same-origin"
+    assert real().request("GET", f"/proxy/{upstream}/x", headers=headers).status == 200
+
+
+def test_every_proxying_handler_hides_credentials():
+    """A handler that passes requests on is marked as such."""
+    hiding = {row.handler.rpartition(".")[2] for row in proxy.ROWS if row.hides_credentials}
+    assert hiding == {
+        "LocalProxyHandler",
+        "RemoteProxyHandler",
+        "NamedLocalProxyHandler",
+        "SuperviseAndProxyHandler",
+    }
