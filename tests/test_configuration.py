@@ -72,6 +72,20 @@ async def test_a_file_named_on_the_command_line(tmp_path, start):
     assert names(start(f"--config={path}")) == ["all"]
 
 
+async def test_the_extension_s_file_beside_it(tmp_path, start):
+    """The extension's own file may lie beside the one that is named."""
+    (tmp_path / "mine.py").write_text("c.JupyterAuthz.groups = {'a': ['ann']}")
+    (tmp_path / "jupyter_authz_config.py").write_text(f"c.JupyterAuthz.roles = [{ROLE!r}]")
+    assert names(start(f"--config={tmp_path}/mine.py")) == ["all"]
+
+
+async def test_a_broken_file_beside_it_stops_the_server(tmp_path, start, capfd):
+    """And is read, or there is no server."""
+    (tmp_path / "mine.py").write_text("")
+    (tmp_path / "jupyter_authz_config.py").write_text("c.JupyterAuthz.roles = [")
+    assert "jupyter_authz_config.py, line 1" in fails(start, capfd, f"--config={tmp_path}/mine.py")
+
+
 BROKEN = {
     "syntax": "c.JupyterAuthz.roles = [",
     "name": f"c.JupyterAuthz.roles = [{ROLE!r}]\nundefined",
@@ -109,6 +123,9 @@ def test_an_error_tells_the_line(tmp_path):
     path.write_text("\n\nc.A.b = [\n")
     with pytest.raises(ConfigurationError, match=r"a\.py, line 3: .*SyntaxError"):
         configuration.load(path)
+    path.write_text("def makes():\n    return wrong\n\n\nmakes()\n")
+    with pytest.raises(ConfigurationError, match=r"a\.py, line 2: .*NameError"):
+        configuration.load(path)
 
 
 # ---------------------------------------------------------------------- names
@@ -123,16 +140,18 @@ def test_an_error_tells_the_line(tmp_path):
         "Jupyter_Authz",
         "jupyter_authz",
         "jupyter-authz",
+        "JupyterAuth",
+        "JupyterAuthzz",
     ],
 )
 def test_sections_that_are_not_ours(section):
     """A section that differs in case or underscores is a mistake traitlets would not mention."""
     config = Config({section: {"roles": []}})
-    with pytest.raises(ConfigurationError, match="expected 'c.JupyterAuthz'"):
+    with pytest.raises(ConfigurationError, match=r"expected 'c\.JupyterAuthz'"):
         configuration.check_sections(config, TRAITS)
 
 
-@pytest.mark.parametrize("section", ["ServerApp", "JupyterAuthzExtra", "AccountsIdentityProvider"])
+@pytest.mark.parametrize("section", ["ServerApp", "JupyterHub", "AccountsIdentityProvider"])
 def test_sections_of_others(section):
     """Others' sections are theirs."""
     configuration.check_sections(Config({section: {"anything": 1}}), TRAITS)
@@ -191,7 +210,7 @@ def test_every_trait_is_explained():
 )
 @pytest.mark.parametrize("base", ["jupyter_server_config", "jupyter_authz_config"])
 async def test_a_policy_that_is_appended_is_a_policy(directory, start, text, base):
-    """traitlets would keep None whatever is appended to it."""
+    """With traitlets alone it would stay None, whatever is appended."""
     (directory / f"{base}.py").write_text(text)
     assert names(start()) == ["all"]
 

@@ -53,6 +53,19 @@ class ServerCommand(JupyterApp):
         """Tell the command's own options from the server's."""
         given = [str(argument) for argument in (sys.argv[1:] if argv is None else argv)]
         own = {f"--{flag}" for flag in self.flags} - _PASSED_ON | _ANSWERED
+        stray = next(
+            (
+                argument
+                for before, argument in zip(["", *given], given, strict=False)
+                if not argument.startswith("-") and (not before.startswith("-") or "=" in before)
+            ),
+            None,
+        )
+        if stray is not None:
+            self.exit(
+                f"{self.name.replace('-', ' ')}: unexpected {stray!r}: a configuration file is "
+                f"named with --config={stray}"
+            )
         super().parse_command_line([argument for argument in given if argument in own])
         self.server_arguments = [argument for argument in given if argument not in own]
 

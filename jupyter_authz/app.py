@@ -1,0 +1,289 @@
+"""The extension: its traits, and the wiring of all parts. Nothing else."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.extension.application import ExtensionApp
+from traitlets import Dict, Enum, List
+from traitlets.config import Application
+
+from jupyter_authz import configuration
+from jupyter_authz.audit.record import Recorder
+from jupyter_authz.errors import AuthzError
+from jupyter_authz.guard import hook
+from jupyter_authz.guard.authorizer import PolicyAuthorizer
+from jupyter_authz.guard.http import Guard
+from jupyter_authz.policy.base import BASE_PERMISSIONS
+from jupyter_authz.policy.engine import Policy
+from jupyter_authz.policy.filesystem import is_case_insensitive
+from jupyter_authz.policy.permissions import Grammar
+from jupyter_authz.policy.roles import read_base_permissions, read_memberships, read_roles
+from jupyter_authz.resources.registry import read_resources, table_of
+from jupyter_authz.resources.types import EXTENSION_PREFIX
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jupyter_server.serverapp import ServerApp
+
+hook.install()
+
+
+class JupyterAuthz(ExtensionApp):
+    """Authorization for a shared server: one policy for every request and every websocket."""
+
+    name = "jupyter_authz"
+
+    roles: List[list[Any]] = List(
+        allow_none=True,
+        default_value=None,
+        help="""
+        The policy: a list of roles, each a dict with the keys `name`, `description`, `users`,
+        `groups`, `allow` and `deny`. None, the default, is off: every signed-in user may do
+        everything. An empty list is a policy: nobody may do anything beyond `base_permissions`.
+
+        Example:
+
+            c.JupyterAuthz.roles = [
+                {
+                    "name": "team",
+                    "groups": ["team"],
+                    "allow": [
+                        "read,write:contents!path={group}/**",
+                        "execute:compute!path={group}/**",
+                    ],
+                    "deny": ["write:contents!path={group}/archive/**"],
+                },
+                {"name": "everyone", "users": ["*"], "allow": ["read:contents!path=welcome/**"]},
+            ]
+        """,
+    ).tag(config=True)
+
+    base_permissions = List(
+        default_value=list(BASE_PERMISSIONS),
+        help="""
+        What every signed-in user may do under any policy: what a working front end needs. Denies
+        of roles count against it as against any role.
+
+        Example:
+
+            c.JupyterAuthz.base_permissions = ["read:ui,settings,workspaces,translations"]
+        """,
+    ).tag(config=True)
+
+    groups = Dict(
+        help="""
+        Members of groups, added to the groups that the identity provider knows.
+
+        Example:
+
+            c.JupyterAuthz.groups = {"manager": ["ann"], "team/finance": ["cy"]}
+        """,
+    ).tag(config=True)
+
+    resources = Dict(
+        help="""
+        What the handlers of other packages ask: from `package.module.Handler` to a dict with
+        `type`, a resource type, and optionally `path`, `url` or `name`, the name or number of the
+        group of the URL pattern that holds it, and `actions`, from verb (`WS` for websockets) to
+        an action or a list of them.
+
+        Example:
+
+            c.JupyterAuthz.resources = {
+                "reports.handlers.ReportHandler": {
+                    "type": "contents",
+                    "path": "path",
+                    "actions": {"POST": "read"},
+                },
+            }
+        """,
+    ).tag(config=True)
+
+    denied_status = Enum(
+        [403, 401],
+        default_value=403,
+        help="""
+        HTTP status of denied requests.
+
+        Example:
+
+            c.JupyterAuthz.denied_status = 401
+        """,
+    ).tag(config=True)
+
+    guard: Guard | None = None
+
+    def _config_file_name_default(self) -> str:
+        # By its name it would be jupyter_jupyter_authz_config.
+        return configuration.FILE_NAME
+
+    def load_config_file(  # type: ignore[override]  # as in jupyter_core
+        self,
+        suppress_errors: bool = True,  # noqa: FBT001, FBT002
+    ) -> None:
+        """Read the extension's own file, also beside the one named on the command line."""
+        super().load_config_file(suppress_errors)
+        assert self.serverapp is not None
+        for directory in configuration.beside(self.serverapp):
+            Application.load_config_file(self, configuration.FILE_NAME, str(directory))
+
+    def _link_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        # INVARIANT: Jupyter Server goes on without an extension that raises; so does not this one.
+        # tests/guard/test_install.py::test_a_guard_that_cannot_be_installed_stops_the_server
+        self._or_stop(self._link, serverapp)
+
+    def _or_stop(self, step: Callable[..., None], *args: Any) -> None:
+        """Take a step of starting, or stop the server with one clear message."""
+        try:
+            step(*args)
+        except AuthzError as error:
+            self.log.critical("jupyter_authz | %s", error)
+            self.log.critical("jupyter_authz | The server does not start.")
+            raise SystemExit(1) from error
+        except Exception as error:
+            self.log.critical(
+                "jupyter_authz | The guard could not be installed: %s", error, exc_info=True
+            )
+            self.log.critical("jupyter_authz | The server does not start.")
+            raise SystemExit(1) from error
+
+    def _link(self, serverapp: ServerApp) -> None:
+        super()._link_jupyter_server_extension(serverapp)
+        self.check_configuration()
+        if getattr(serverapp, "web_app", None) is not None:
+            # Linked late, to a server that is there already.
+            self._install()
+            self._enforce()
+            return
+        # The guard stands before the first route of an extension, and the policy is read when
+        # all have told which resource types they have.
+        init_webapp, load_extensions = serverapp.init_webapp, serverapp.load_server_extensions
+
+        def init_webapp_guarded() -> None:
+            init_webapp()
+            self._or_stop(self._install)
+
+        def load_extensions_and_enforce() -> None:
+            load_extensions()
+            self._or_stop(self._enforce)
+
+        serverapp.init_webapp = init_webapp_guarded  # type: ignore[method-assign]
+        serverapp.load_server_extensions = load_extensions_and_enforce  # type: ignore[method-assign]
+
+    def check_configuration(self) -> None:
+        """Check that the configuration was read as it was written.
+
+        Raises
+        ------
+        ConfigurationError
+            It was not.
+        """
+        assert self.serverapp is not None
+        loaded = [*self.serverapp.loaded_config_files, *self.loaded_config_files]
+        configuration.require_all_read(self.serverapp, loaded)
+        traits = set(self.class_trait_names(config=True))
+        configuration.check_sections(self.serverapp.config, traits)
+        configuration.check_sections(self.config, traits)
+        roles = configuration.appended(self.config, "roles")
+        if roles is not None:
+            self.roles = roles
+
+    def _install(self) -> None:
+        """Put the guard before the web application."""
+        assert self.serverapp is not None
+        configuration.require_none_elsewhere(self._files_of_others())
+        additions = read_resources(self.resources)
+        self.guard = Guard(
+            self.serverapp.web_app,
+            table_of(additions),
+            Recorder(self.log),
+            self.log,
+            denied_status=self.denied_status,
+        )
+        self.guard.install()
+
+    def _files_of_others(self) -> list[str]:
+        """Give the configuration files that only other extensions have read."""
+        assert self.serverapp is not None
+        own = {*self.serverapp.loaded_config_files, *self.loaded_config_files}
+        apps = self.serverapp.extension_manager.extension_apps.values()
+        read = (path for some in apps for app in some for path in app.loaded_config_files)
+        return [path for path in dict.fromkeys(read) if path not in own]
+
+    def _enforce(self) -> None:
+        """Read the policy and open the doors to those it lets in."""
+        assert self.serverapp is not None
+        assert self.guard is not None
+        hook.require_callable()
+        self.guard.policy = self.read_policy()
+        self._install_authorizer()
+        if self.guard.policy is not None or hook.replaced() is not None:
+            configuration.keep_templates_from_contents(self.serverapp.web_app.settings["config"])
+        self.guard.ready = True
+        self._log_state()
+
+    def read_policy(self) -> Policy | None:
+        """Read, check and compile the policy.
+
+        Returns
+        -------
+        Policy or None
+            None where there is none.
+
+        Raises
+        ------
+        PolicyError
+            Something in it is wrong.
+        """
+        assert self.serverapp is not None
+        assert self.guard is not None
+        memberships = read_memberships(self.groups)
+        routes = self.guard.routes
+        grammar = Grammar(
+            {
+                # Handlers that their own package put into Jupyter's scheme bring types of theirs.
+                **{
+                    route.row.type: ()
+                    for route in routes.all()
+                    if not route.row.public and not route.row.type.startswith(EXTENSION_PREFIX)
+                },
+                **routes.table.types,
+            }
+        )
+        base = read_base_permissions(self.base_permissions, grammar)
+        if self.roles is None:
+            return None
+        return Policy(
+            (base, *read_roles(self.roles, grammar)),
+            memberships,
+            case_folded_denies=is_case_insensitive(self.serverapp.contents_manager),
+        )
+
+    def _install_authorizer(self) -> None:
+        assert self.serverapp is not None
+        settings = self.serverapp.web_app.settings
+        previous = settings["authorizer"]
+        settings["authorizer"] = PolicyAuthorizer(
+            self.guard,
+            parent=self.serverapp,
+            identity_provider=self.serverapp.identity_provider,
+            previous=None if isinstance(previous, PolicyAuthorizer) else previous,
+        )
+
+    def _log_state(self) -> None:
+        assert self.guard is not None
+        replaced = hook.replaced()
+        if self.guard.policy is not None:
+            roles = len(self.guard.policy.roles) - 1
+            self.log.info("jupyter_authz | the policy guards every handler; roles: %d", roles)
+        if replaced is not None:
+            self.log.info(
+                "jupyter_authz | the hook %s guards every handler", hook.describe(replaced)
+            )
+        if self.guard.policy is None and replaced is None:
+            self.log.warning(
+                "jupyter_authz | no policy (c.JupyterAuthz.roles is None) and no hook: every "
+                "signed-in user may do everything, as without this extension"
+            )
