@@ -4,6 +4,7 @@ It shares nothing with the engine but the values that are asked about: roles are
 operator writes, and every rule is tried, one after the other. Tests hold the engine against it.
 """
 
+# ruff: noqa: PLR0913, PLR0917 - a specification says what it depends on
 from __future__ import annotations
 
 import re
@@ -23,12 +24,15 @@ def decide(roles, memberships, types, subject, question, fold=None):
     groups = {*subject.groups, *(g for g, users in memberships.items() if name in users)}
     matching = {"allow": False, "deny": False}
     for role in roles:
-        anchored = [(g, a) for g in groups for a in role.get("groups", ()) if f"{g}/".startswith(f"{a}/")]
+        anchored = [
+            (g, a) for g in groups for a in role.get("groups", ()) if f"{g}/".startswith(f"{a}/")
+        ]
         if anchored or {"*", name} & set(role.get("users", ())):
             for effect, found in matching.items():
                 rules = role.get(effect, ())
                 matching[effect] = found or any(
-                    _rule_matches(rule, effect, anchored, types, name, question, fold) for rule in rules
+                    _rule_matches(rule, effect, anchored, types, name, question, fold)
+                    for rule in rules
                 )
     return matching["allow"] and not matching["deny"]
 
@@ -45,12 +49,19 @@ def _rule_matches(rule, effect, anchored, types, username, question, fold):
         ways = [(group, anchor) for group, anchor in ways if group != anchor]
     if question.scope == "any":
         return bool(ways) and (effect == "allow" or not filters)
-    if effect == "deny" and resource.whole and "path" in filters and resource.path not in (None, ()):
+    if (
+        effect == "deny"
+        and resource.whole
+        and "path" in filters
+        and resource.path not in (None, ())
+    ):
         # What lies below a directory may have any owner and any name.
         filters = {"path": filters["path"]}
     for group, anchor in ways:
         words = {"{username}": username, "{group}": group, "{subgroup}": group[len(anchor) + 1 :]}
-        if all(_filter(a, p, words, effect, question, len(filters), fold) for a, p in filters.items()):
+        if all(
+            _filter(a, p, words, effect, question, len(filters), fold) for a, p in filters.items()
+        ):
             return True
     return False
 
@@ -87,7 +98,9 @@ def _filter(attribute, pattern, words, effect, question, count, fold):
     mode = "match"
     if attribute == "path" and question.resource.whole:
         mode = "cover" if effect == "allow" else "reach"
-    elif attribute == "path" and question.scope == "way" and isinstance(question.resource.path, str):
+    elif (
+        attribute == "path" and question.scope == "way" and isinstance(question.resource.path, str)
+    ):
         mode = "cover" if effect == "deny" else "reach" if count == 1 else "match"
     matched = (
         any(
@@ -108,12 +121,15 @@ def _elements(pattern, words, change):
     for part in _split(pattern.strip("/")):
         if part in words:
             yield from (re.escape(change(word)) for word in words[part].split("/"))
+        elif part == "**":
+            yield part
         else:
+            wild = {"*": ".*", "?": "."}
             pieces = re.findall(r"%..|[*?]|[^%*?]+", part)
             texts = (bytes.fromhex(p[1:]).decode() if p[0] == "%" else p for p in pieces)
-            regexes = (re.escape(change(text)) for text in texts)
-            wild = {"*": ".*", "?": "."}
-            yield part if part == "**" else "".join(map(lambda p, r: wild.get(p, r), pieces, regexes))
+            yield "".join(
+                wild.get(p) or re.escape(change(t)) for p, t in zip(pieces, texts, strict=True)
+            )
 
 
 def _matches(elements, segments, mode):

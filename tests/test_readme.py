@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import http.client
 import json
 import re
@@ -16,6 +17,7 @@ from traitlets.config import Config
 
 from jupyter_authz.errors import PolicyError
 from jupyter_authz.model import Question, Resource, Subject
+from jupyter_authz.policy.base import BASE_PERMISSIONS
 from jupyter_authz.policy.engine import Policy
 from jupyter_authz.policy.permissions import Grammar
 from jupyter_authz.policy.roles import read_memberships, read_roles
@@ -129,6 +131,11 @@ def test_readme_lists_every_type():
     """No resource type is missing from the screen that explains permissions."""
     types = README.partition("* **Types**")[2].partition("* **Filters**")[0]
     assert {name for name in (*TYPES, *INCLUDED) if f"`{name}`" not in types} == set()
+
+
+def test_base_block_is_the_default():
+    """The base permissions that the README shows are those there are."""
+    assert ast.literal_eval(block("base")) == list(BASE_PERMISSIONS)
 
 
 def test_people_block_is_valid(tmp_path):

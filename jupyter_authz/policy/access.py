@@ -8,18 +8,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from jupyter_authz.model import ACTIONS, values_of
-from jupyter_authz.policy.index import Level, Sets, payload_of
+from jupyter_authz.policy.index import Level, payload_of
 from jupyter_authz.policy.patterns import HOLDERS, MATCH, REACH, Mode, Wild, changed
+from jupyter_authz.policy.permissions import attributes_in
+from jupyter_authz.policy.trie import Sets
 from jupyter_authz.resources.types import COMPUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
 
     from jupyter_authz.model import Resource
-    from jupyter_authz.policy.index import Expansion, Expansions, Grants, Payload
+    from jupyter_authz.policy.index import Expansion, Expansions
     from jupyter_authz.policy.permissions import Filters, Scope, Types
     from jupyter_authz.policy.roles import Role
     from jupyter_authz.policy.subjects import Binding
+    from jupyter_authz.policy.trie import Grants, Payload
 
 
 def actions_that_allow(action: str, name: str) -> Sequence[str]:
@@ -58,6 +61,7 @@ class Index:
         self._sets = Sets()
         # By role, the numbers of its grants.
         self._numbers: dict[int, dict[_Written, int]] = {}
+        self._written: dict[_Written, _Written] = {}
         self._last = 0
 
     def insert(self, number: int, role: Role) -> None:
@@ -70,21 +74,25 @@ class Index:
                 head = (denies, permission.scope, needs)
                 grants = heads.get(head)
                 if grants is None:
-                    grants = heads[head] = self._grants(number, *head)
+                    grants = self._grants(number, permission.scope, needs, denies=denies)
+                    heads[head] = grants
                 self._insert(permission.filters, grants, denies=denies)
 
     def freeze(self) -> None:
         """Finish compiling."""
         for level in self.levels.values():
             level.freeze()
+        self._sets.forget()
 
     def _grants(
-        self, role: int, denies: bool, scope: Scope, needs: Wild | None  # noqa: FBT001 - of a key
+        self, role: int, scope: Scope, needs: Wild | None, *, denies: bool
     ) -> frozenset[int]:
         numbers = self._numbers.setdefault(role, {})
         grants = set()
         for action in scope.actions:
             written = _Written(denies, action, scope.types, needs)
+            # Roles are alike: one copy is kept.
+            written = self._written.setdefault(written, written)
             if written not in numbers:
                 self._last += 1
                 numbers[written] = self._last
@@ -95,7 +103,7 @@ class Index:
         if not filters:
             self.open = self._sets.added(self.open, grants)
             return
-        shape = tuple([attribute for attribute, _ in filters])
+        shape = attributes_in(filters)
         level = self.levels.get(shape)
         if level is None:
             level = self.levels[shape] = Level(shape, self._sets)
@@ -131,14 +139,18 @@ class Index:
             if written.action in actions[written.denies] and written.types.cover(name)
         ]
         usable = {number for number, _, written in covering if written.needs is None}
-        needy = [(number, role, written.needs) for number, role, written in covering if written.needs]
+        needy = [
+            (number, role, written.needs) for number, role, written in covering if written.needs
+        ]
         bound: list[tuple[Binding, Grants | None]] = []
         for binding, anchored in bindings:
             if binding.anchor is None:
                 bound.append((binding, None))
                 continue
             counts = frozenset(
-                number for number, role, needs in needy if role in anchored and binding.segments(needs)
+                number
+                for number, role, needs in needy
+                if role in anchored and binding.segments(needs)
             )
             # INVARIANT: a permission whose placeholder stands for nothing is no permission.
             # tests/policy/test_engine.py::test_placeholder_without_a_group_is_no_permission
@@ -209,7 +221,7 @@ class Keys:
         for level in self.levels:
             value = getattr(resource, level.attribute)
             if value.__class__ is str and level.is_plain and self.fold is None:
-                answer = level.decide(value, self, granted)
+                answer = level.decide(value, self, granted=granted)
                 if answer is False:
                     return False
                 granted = granted or answer is True
@@ -268,7 +280,7 @@ class Keys:
         found = [level.find(value, grants, self, binding, mode) for value in values]
         if mode is REACH:
             # What lies below may have any owner and any name.
-            return any(found) if denies else all(found)
+            return any(found)
         hits = [hit for some in found for hit in some]
         if not denies and len(values) > 1:
             # INVARIANT: of several values an allow must match all, by one and the same pattern.

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from jupyter_authz.model import Question
     from jupyter_authz.policy.roles import Role
 
-ALLOWED = Decision(True, "allowed")
-NO_ROLE = Decision(False, "no-role")
-DENIED_BY_ROLE = Decision(False, "denied-by-role")
+ALLOWED = Decision(allowed=True, reason="allowed")
+NO_ROLE = Decision(allowed=False, reason="no-role")
+DENIED_BY_ROLE = Decision(allowed=False, reason="denied-by-role")
 _DECISIONS = {True: ALLOWED, False: DENIED_BY_ROLE, None: NO_ROLE}
 
 # What is kept resolved: subjects times the types and actions that they were asked about. Some
@@ -102,7 +102,7 @@ class Policy:
             path, paths = resource.path, keys.paths
             # What is asked most, one file where nothing but filters on paths counts.
             if paths is not None and path.__class__ is str:
-                return _DECISIONS[paths.decide(path, keys, False)]
+                return _DECISIONS[paths.decide(path, keys, granted=False)]
             return _DECISIONS[keys.decide(resource)]
         if question.scope == "any":
             answer = False if keys.open_deny else bool(keys.allow) or None

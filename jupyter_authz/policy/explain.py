@@ -107,7 +107,9 @@ class Matcher:
             elif values_of(self.question.resource.path) is not None:
                 filters = filters[:1]
         return all(
-            self._filter_matches(attribute, pattern, binding, mode if attribute == "path" else MATCH)
+            self._filter_matches(
+                attribute, pattern, binding, mode if attribute == "path" else MATCH
+            )
             for attribute, pattern in filters
         )
 
@@ -118,7 +120,9 @@ class Matcher:
         if values is None:
             return self.denies
         if attribute == "name":
-            found = [matches(pattern, value.lower(), binding.changed(str.lower)) for value in values]
+            found = [
+                matches(pattern, value.lower(), binding.changed(str.lower)) for value in values
+            ]
         else:
             found = [matches(pattern, value, binding, mode) for value in values]
             fold = self.fold

@@ -1,117 +1,36 @@
-"""The index of patterns: a trie over segments that finds every matching rule without scanning.
+"""The index of patterns: finds every rule that matches without trying each.
 
-Part of the engine. One level is one attribute; a permission with two filters goes through two
-levels. What stands at the end of a pattern is the set of grants written with it; a grant is the
-number of a role together with a scope (which actions on which types).
+Part of the engine. A level is one attribute, with the trie of its patterns; a permission with two
+filters goes through two levels. What stands at the end of a pattern is the set of grants written
+with it, or the next level.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from typing import TYPE_CHECKING
 
-from jupyter_authz.policy.globs import GlobIndex
-from jupyter_authz.policy.patterns import MATCH, REACH, Glob, Mode, Wild
+from jupyter_authz.policy.patterns import MATCH, REACH, Mode, Wild
+from jupyter_authz.policy.trie import Grants, Node, finish
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Mapping, Sequence
 
     from jupyter_authz.policy.access import Keys
-    from jupyter_authz.policy.patterns import Segment
     from jupyter_authz.policy.permissions import Filters
+    from jupyter_authz.policy.trie import Payload, Sets, Special
 
-Grants = AbstractSet[int]
-
-# What a placeholder may stand for: all segments, the grants for which it counts and the number of
-# the binding; both None for `{username}`, which is the same in all bindings.
-Expansion = tuple[tuple[str, ...], Grants | None, int | None]
-# By placeholder and first segment, so that a member of many groups need not try each.
-Expansions = Mapping[Wild, Mapping[str, Sequence[Expansion]]]
-
-
-class Special:
-    """What a node has besides literal children."""
-
-    __slots__ = ("anywhere", "deep", "globs", "holders", "is_nested", "one", "reach")
-
-    def __init__(self) -> None:
-        # The literal children of `**`, where nothing else is to be looked at.
-        self.anywhere: dict[str, Node] | None = None
-        # Whether it is behind a `**`, so that a path can lead here in more than one way.
-        self.is_nested = False
-        self.one: Node | None = None
-        self.deep: Node | None = None
-        self.globs: GlobIndex[Node] | None = None
-        self.holders: dict[Wild, Node] = {}
-        # Every grant written behind these.
-        self.reach: Grants = frozenset()
-
-    def freeze(self, sets: Sets) -> None:
-        """Finish compiling, once all behind is finished."""
-        targets = list(self.targets())
-        self.reach = sets.union([target.reach for target in targets])
-        if targets == [self.deep] and self.deep.special is None and not self.is_nested:
-            self.anywhere = self.deep.children
-
-    def targets(self) -> Iterator[Node]:
-        """Give the nodes behind."""
-        yield from (node for node in (self.one, self.deep) if node is not None)
-        yield from self.holders.values()
-        if self.globs is not None:
-            yield from self.globs.targets()
-
-
-class Node:
-    """A place in the trie, reached by some segments."""
-
-    __slots__ = ("children", "end", "reach", "special", "tail")
-
-    def __init__(self) -> None:
-        # Most nodes are leaves; they share one empty dict.
-        self.children: dict[str, Node] = _NO_CHILDREN
-        self.special: Special | None = None
-        # What patterns that end here grant; and those that end in `**`, here and below.
-        self.end: Payload | None = None
-        self.tail: Payload | None = None
-        # Every grant written here or below.
-        self.reach: Grants = frozenset()
-
-    def descend(self, segment: Segment) -> Node:
-        """Give the node one segment on, made where it is not there yet."""
-        if isinstance(segment, str):
-            node = self.children.get(segment)
-            if node is None:
-                node = Node()
-                if self.children is _NO_CHILDREN:
-                    self.children = {}
-                self.children[segment] = node
-            return node
-        special = self.special
-        if special is None:
-            special = self.special = Special()
-        if isinstance(segment, Glob):
-            if special.globs is None:
-                special.globs = GlobIndex()
-            found = special.globs.get(segment)
-            if found is None:
-                found = Node()
-                special.globs.add(segment, found)
-            return found
-        if segment is Wild.ONE:
-            special.one = special.one or Node()
-            return special.one
-        if segment is Wild.DEEP:
-            special.deep = special.deep or Node()
-            return special.deep
-        return special.holders.setdefault(segment, Node())
-
-
-_NO_CHILDREN: dict[str, Node] = {}
-
-# A pattern that counts for a value: the node it ends at, whether as `end` (else as `tail`), the
-# grants that count there and the number of the binding of its group placeholders, if it has any.
-Hit = tuple[Node, bool, Grants, "int | None"]
+    # What a placeholder may stand for: all segments, the grants for which it counts and the number
+    # of the binding; both None for `{username}`, which is the same in all bindings.
+    Expansion = tuple[tuple[str, ...], Grants | None, int | None]
+    # By placeholder and first segment, so that a member of many groups need not try each.
+    Expansions = Mapping[Wild, Mapping[str, Sequence[Expansion]]]
+    # A pattern that counts for a value: the node it ends at, whether as `end` (else as `tail`), the
+    # grants that count there and the number of the binding of its group placeholders, if any.
+    Hit = tuple[Node, bool, Grants, int | None]
+    # A way to go on: from which node, how many segments are used, grants that count and binding.
+    Way = tuple[Node, int, Grants, int | None]
+    # At which place of a path a `**` was gone into, so that no place is gone into twice.
+    Entered = dict[tuple[Node, int | None], int]
 
 
 class Level:
@@ -142,7 +61,7 @@ class Level:
         self.is_plain = len(attributes) == 1 and attributes[0] != "name"
         self.sets = sets
         self.root = Node()
-        self.grants: Grants = frozenset()
+        self.grants: Grants = self.root.reach
         # What counts where the value is unknown: every deny in this level, whatever its pattern.
         self.unknown: Payload | None = None
 
@@ -152,9 +71,11 @@ class Level:
         deep_end = bool(pattern) and pattern[-1] is Wild.DEEP
         node = self.root
         for segment in pattern[:-1] if deep_end else pattern:
-            # Most segments are literal and there already.
-            known = node.children.get(segment) if segment.__class__ is str else None
-            node = known or node.descend(segment)
+            if isinstance(segment, str):
+                # Most segments are there already.
+                node = node.children.get(segment) or node.literal(segment)
+            else:
+                node = node.behind(segment)
         if deep_end:
             node.tail = self._with(node.tail, further, grants, denies=denies)
         else:
@@ -176,53 +97,18 @@ class Level:
 
     def freeze(self) -> None:
         """Finish compiling: note at every node what can be reached below."""
-        sets = self.sets
-        order = [self.root]
-        behind_deep: set[Node] = set()
-        for node in order:
-            below: list[Node] = []
-            for child in node.children.values():
-                tail = child.tail
-                if (
-                    tail.__class__ is frozenset
-                    and child.end is None
-                    and child.children is _NO_CHILDREN
-                    and child.special is None
-                ):
-                    # Most nodes are where one `P/**` ends, and nothing else.
-                    child.reach = tail
-                else:
-                    below.append(child)
-            if node.special is not None:
-                below.extend(node.special.targets())
-                node.special.is_nested = node in behind_deep
-                if node.special.deep is not None:
-                    behind_deep.add(node.special.deep)
-            if behind_deep and node in behind_deep:
-                behind_deep.update(below)
-            order.extend(below)
-        for node in reversed(order):
-            # Children come after their parents in this order, so they are finished by now.
-            parts = [child.reach for child in node.children.values()]
-            if node.tail is not None:
-                node.tail = sets.frozen(node.tail)
-                parts.append(_grants(node.tail))
-            if node.end is not None:
-                node.end = sets.frozen(node.end)
-                parts.append(_grants(node.end))
-            if node.special is not None:
-                node.special.freeze(sets)
-                parts.append(node.special.reach)
-            node.reach = parts[0] if len(parts) == 1 else sets.union(parts)
+        finish(self.root, self.sets)
         self.grants = self.root.reach
         if self.unknown is not None:
-            self.unknown = sets.frozen(self.unknown)
+            self.unknown = self.sets.frozen(self.unknown)
 
     def isdisjoint(self, grants: Grants) -> bool:
         """Whether none of the grants is in this level, as for a set of grants."""
         return self.grants.isdisjoint(grants)
 
-    def decide(self, value: str, keys: Keys, granted: bool) -> bool | None:
+    def decide(  # noqa: C901, PLR0912 - the one loop that nearly every question goes through
+        self, value: str, keys: Keys, *, granted: bool
+    ) -> bool | None:
         """Decide by one known value and no further attribute: what is asked most.
 
         Goes through the index once, for allows and denies together.
@@ -242,8 +128,8 @@ class Level:
             False where a deny matches, True where something allows it, else None.
         """
         # Grants that may still change the answer, and those of them that would deny.
-        denied = keys.deny
-        grants = denied if granted else keys.either
+        denied: Grants = keys.deny
+        grants: Grants = denied if granted else keys.either
         node: Node | None = self.root
         segments = ahead = value.split("/") if value else []
         position, binding = 0, None
@@ -341,13 +227,7 @@ class Level:
         return hits
 
 
-# A way to go on: from which node, how many segments are used, grants that count there, binding.
-Way = tuple[Node, int, Grants, "int | None"]
-# At which place of the path a `**` was gone into, so that no place is gone into twice.
-Entered = dict[tuple[Node, "int | None"], int]
-
-
-def _branch(  # noqa: PLR0913 - the state of the walk
+def _branch(  # noqa: PLR0913, PLR0917 - the state of the walk
     special: Special,
     segments: Sequence[str],
     here: tuple[int, Grants, int | None],
@@ -356,52 +236,56 @@ def _branch(  # noqa: PLR0913 - the state of the walk
     ways: list[Way],
     entered: Entered,
 ) -> None:
-    """Add the ways to go on that are not literal."""
+    """Add the ways to go on that are not literal, but for those to nothing of the subject's."""
     position, grants, binding = here
-    segment, size = segments[position], len(segments)
     one, globs, deep = special.one, special.globs, special.deep
-    # What leads to nothing of the subject's is left aside at once.
     if one is not None and not one.reach.isdisjoint(grants):
         ways.append((one, position + 1, grants, binding))
     if globs is not None:
-        for target in globs.find(segment):
-            if not target.reach.isdisjoint(grants):
-                ways.append((target, position + 1, grants, binding))
-    if deep is not None:
-        stop = size
+        ways.extend(
+            (target, position + 1, grants, binding)
+            for target in globs.find(segments[position])
+            if not target.reach.isdisjoint(grants)
+        )
+    if deep is not None and not deep.reach.isdisjoint(grants):
+        stop = len(segments)
+        if mode is REACH:
+            ways.append((deep, stop, grants, binding))
         if special.is_nested:
-            stop = entered.get((deep, binding), size)
+            stop = entered.get((deep, binding), stop)
             entered[deep, binding] = min(position, stop)
-        if position < stop:
-            if deep.special is None:
-                children = deep.children
-                rest = map(children.get, segments[position:stop])
-                for ahead, child in enumerate(rest, position + 1):
-                    if child is not None and not child.reach.isdisjoint(grants):
-                        ways.append((child, ahead, grants, binding))
-            else:
-                ways.extend([(deep, ahead, grants, binding) for ahead in range(position, stop)])
-            if mode is REACH:
-                ways.append((deep, size, grants, binding))
+        ways.extend([(deep, ahead, grants, binding) for ahead in range(position, stop)])
     for holder, target in special.holders.items():
-        if target.reach.isdisjoint(grants):
-            continue
-        for bound, counts, number in expansions[holder].get(segment, ()):
-            # INVARIANT: placeholders of one permission stand for one and the same group, and only
-            # grants of roles with that group count behind them.
-            # tests/policy/test_engine.py::test_group_placeholders_are_bound_once
-            if counts is None:
-                held, after = grants, binding
-            elif binding is None or binding == number:
-                held, after = grants & counts, number
-            else:
-                continue
-            ahead = position + len(bound)
-            if ahead <= size:
-                if bound == tuple(segments[position:ahead]):
-                    ways.append((target, ahead, held, after))
-            elif mode is REACH and bound[: size - position] == tuple(segments[position:]):
-                ways.append((target, size, held, after))
+        if not target.reach.isdisjoint(grants):
+            for expansion in expansions[holder].get(segments[position], ()):
+                way = _bound(target, segments, here, expansion, mode)
+                if way is not None:
+                    ways.append(way)
+
+
+def _bound(
+    target: Node,
+    segments: Sequence[str],
+    here: tuple[int, Grants, int | None],
+    expansion: Expansion,
+    mode: Mode,
+) -> Way | None:
+    """Give the way behind a placeholder, for one thing that it may stand for."""
+    position, grants, binding = here
+    bound, counts, number = expansion
+    # INVARIANT: placeholders of one permission stand for one and the same group, and only grants of
+    # roles with that group count behind them.
+    # tests/policy/test_engine.py::test_group_placeholders_are_bound_once
+    if counts is not None:
+        if binding is not None and binding != number:
+            return None
+        grants, binding = grants & counts, number
+    rest = tuple(segments[position : position + len(bound)])
+    if rest == bound:
+        return target, position + len(bound), grants, binding
+    if mode is REACH and position + len(rest) == len(segments) and rest == bound[: len(rest)]:
+        return target, len(segments), grants, binding
+    return None
 
 
 def payload_of(hit: Hit) -> Payload:
@@ -409,53 +293,3 @@ def payload_of(hit: Hit) -> Payload:
     payload = hit[0].end if hit[1] else hit[0].tail
     assert payload is not None
     return payload
-
-
-def _grants(payload: Payload) -> Grants:
-    return payload.grants if isinstance(payload, Level) else payload
-
-
-# What stands at the end of a pattern: grants, or the patterns of the next attribute.
-Payload = Grants | Level
-
-
-class Sets:
-    """Sets of grants, each kept once.
-
-    While compiling, a set of one is frozen and shared from the start, and larger ones grow.
-    """
-
-    def __init__(self) -> None:
-        self._kept: dict[Grants, frozenset[int]] = {}
-
-    def added(self, grants: Grants | None, more: frozenset[int]) -> Grants:
-        """Give a set with some grants more."""
-        if grants is None or grants is more:
-            return more
-        if not isinstance(grants, set):
-            grants = set(grants)
-        grants |= more
-        return grants
-
-    def frozen(self, payload: Payload) -> Payload:
-        """Give what stands at the end of a pattern, finished."""
-        if isinstance(payload, Level):
-            payload.freeze()
-        elif isinstance(payload, set):
-            return self.keep(frozenset(payload))
-        return payload
-
-    def union(self, parts: Sequence[Grants]) -> Grants:
-        """Give what is in any of some finished sets."""
-        if not parts:
-            return _NOTHING
-        first = parts[0]
-        if all([part is first for part in parts]):
-            return first
-        return self.keep(frozenset().union(*{id(part): part for part in parts}.values()))
-
-    def keep(self, grants: frozenset[int]) -> frozenset[int]:
-        return self._kept.setdefault(grants, grants)
-
-
-_NOTHING: frozenset[int] = frozenset()

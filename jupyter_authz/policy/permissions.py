@@ -58,9 +58,7 @@ class Types:
             return True
         # INVARIANT: only the bare `*` reaches a type that must be named without naming it.
         # tests/policy/test_permissions.py::test_types_that_must_be_named
-        return (
-            self.unnamed and name not in MUST_BE_NAMED and not name.startswith(EXTENSION_PREFIX)
-        )
+        return self.unnamed and name not in MUST_BE_NAMED and not name.startswith(EXTENSION_PREFIX)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,6 +108,12 @@ class Permission:
         return Wild.GROUP if Wild.GROUP in self.holders else None
 
 
+def attributes_in(filters: Filters) -> tuple[str, ...]:
+    """Give the attributes that are filtered on."""
+    # One filter is by far the most frequent.
+    return (filters[0][0],) if len(filters) == 1 else tuple([a for a, _ in filters])
+
+
 _NO_HOLDERS: frozenset[Wild] = frozenset()
 
 
@@ -140,9 +144,10 @@ class Grammar:
         PolicyError
             The text is no permission; the message says what was expected.
         """
-        if not isinstance(text, str) or not text:
+        if not text:
             raise PolicyError(
-                "expected a permission such as 'read:contents' or 'execute:kernels!owner={username}'"
+                "expected a permission such as 'read:contents' or "
+                "'execute:kernels!owner={username}'"
             )
         head, mark, tail = text.partition("!")
         if not mark:
@@ -150,25 +155,30 @@ class Grammar:
         filters = self._filters(tail)
         # Braces are rare, and a policy may have very many permissions.
         holders = _holders(filters) if "{" in tail else _NO_HOLDERS
-        return Permission(text, self._scope(head, tuple([a for a, _ in filters])), filters, holders)
+        return Permission(text, self._scope(head, attributes_in(filters)), filters, holders)
 
     def _filters(self, text: str) -> Filters:
+        if "&" not in text:
+            return (self._filter(text),)
         found: dict[str, Pattern] = {}
         for part in text.split("&"):
-            attribute, equals, pattern = part.partition("=")
-            if attribute not in ATTRIBUTES or not equals:
-                raise PolicyError(
-                    f"unknown filter {part!r}: expected 'path=', 'url=', 'owner=' or 'name=' "
-                    "and a pattern"
-                )
+            attribute, pattern = self._filter(part)
             if attribute in found:
                 raise PolicyError(f"the filter {attribute!r} is given twice")
-            parsed = parse_pattern(pattern)
-            # Names of kernelspecs are resolved in lower case.
-            found[attribute] = changed(parsed, str.lower) if attribute == "name" else parsed
-        if len(found) == 1:
-            return tuple(found.items())
+            found[attribute] = pattern
         return tuple((a, found[a]) for a in ATTRIBUTES if a in found)
+
+    def _filter(self, text: str) -> tuple[str, Pattern]:
+        attribute, equals, pattern = text.partition("=")
+        if attribute not in ATTRIBUTES or not equals:
+            raise PolicyError(
+                f"unknown filter {text!r}: expected 'path=', 'url=', 'owner=' or 'name=' "
+                "and a pattern" + _suggestion(attribute, ATTRIBUTES)
+            )
+        if attribute == "name":
+            # Names of kernelspecs are resolved in lower case.
+            return attribute, changed(parse_pattern(pattern), str.lower)
+        return attribute, parse_pattern(pattern)
 
     def _read_scope(self, head: str, attributes: tuple[str, ...]) -> Scope:
         if head == "*" and not attributes:

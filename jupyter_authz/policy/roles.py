@@ -96,8 +96,10 @@ def read_base_permissions(permissions: object, grammar: Grammar) -> Role:
 def _role(value: object, position: int, grammar: Grammar) -> Role:
     where = f"role {position}"
     if not isinstance(value, Mapping):
-        raise PolicyError(f"{where}: expected a dict with 'name', 'users' or 'groups', 'allow' "
-                          f"or 'deny', got {value!r}")
+        raise PolicyError(
+            f"{where}: expected a dict with 'name', 'users' or 'groups', 'allow' "
+            f"or 'deny', got {value!r}"
+        )
     name = value.get("name")
     if isinstance(name, str) and name:
         where = f"role {name!r}"
@@ -111,16 +113,20 @@ def _role(value: object, position: int, grammar: Grammar) -> Role:
     if not isinstance(name, str) or not name:
         raise PolicyError(f"{where}: expected a 'name', a non-empty string, got {name!r}")
     if name == BASE_ROLE:
-        raise PolicyError(f"{where}: the name is taken, expected another one; what every signed-in "
-                          "user may do is set with c.JupyterAuthz.base_permissions")
+        raise PolicyError(
+            f"{where}: the name is taken, expected another one; what every signed-in "
+            "user may do is set with c.JupyterAuthz.base_permissions"
+        )
     description = value.get("description", "")
     if not isinstance(description, str):
         raise PolicyError(f"{where}: expected 'description' to be a string, got {description!r}")
     users = _strings(value["users"], where, "users") if "users" in value else ()
     groups = _groups(value["groups"], where) if "groups" in value else ()
     if not users and not groups:
-        raise PolicyError(f"{where}: expected 'users' or 'groups', whom it applies to; "
-                          "['*'] as 'users' is every signed-in user")
+        raise PolicyError(
+            f"{where}: expected 'users' or 'groups', whom it applies to; "
+            "['*'] as 'users' is every signed-in user"
+        )
     if "allow" not in value and "deny" not in value:
         raise PolicyError(f"{where}: expected 'allow' or 'deny', lists of permissions")
     allow, deny = (
@@ -134,7 +140,8 @@ def _role(value: object, position: int, grammar: Grammar) -> Role:
 
 def _strings(value: object, where: str, key: str, *, empty: bool = False) -> tuple[str, ...]:
     if not isinstance(value, Sequence) or isinstance(value, str) or not (value or empty):
-        raise PolicyError(f"{where}: expected {key!r} to be a list of strings, got {value!r}")
+        kind = "list" if empty else "non-empty list"
+        raise PolicyError(f"{where}: expected {key!r} to be a {kind} of strings, got {value!r}")
     for item in value:
         if not isinstance(item, str) or not item:
             raise PolicyError(f"{where}: {key!r} holds {item!r}, expected non-empty strings")
@@ -162,8 +169,10 @@ def read_group(value: str, where: str) -> str:
     """
     group = value.strip("/")
     if any(s in {"", ".", ".."} or "\0" in s for s in group.split("/")):
-        raise PolicyError(f"{where}: the group {value!r} is no name, expected segments with one "
-                          "slash between them, such as 'teacher/physics'")
+        raise PolicyError(
+            f"{where}: the group {value!r} is no name, expected segments with one "
+            "slash between them, such as 'teacher/physics'"
+        )
     return group
 
 
@@ -177,9 +186,11 @@ def _permissions(
         except PolicyError as error:
             raise PolicyError(f"{where}: {key} {text!r}: {error}") from None
         if not groups and permission.filters:
-            for holder in permission.holders & {Wild.GROUP, Wild.SUBGROUP}:
-                raise PolicyError(f"{where}: {key} {text!r}: {holder.value} stands for a group of "
-                                  "the role, expected the role to have 'groups'")
+            for holder in (h for h in (Wild.GROUP, Wild.SUBGROUP) if h in permission.holders):
+                raise PolicyError(
+                    f"{where}: {key} {text!r}: {holder.value} stands for a group of "
+                    "the role, expected the role to have 'groups'"
+                )
         permissions.append(permission)
     return tuple(permissions)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 from hypothesis import strategies as st
 
 from jupyter_authz.model import Question, Resource, Subject
@@ -104,9 +106,7 @@ memberships = st.dictionaries(
 
 
 def values(one):
-    return st.one_of(
-        one, one, one, st.none(), st.lists(one, max_size=3).map(tuple)
-    )
+    return st.one_of(one, one, one, st.none(), st.lists(one, max_size=3).map(tuple))
 
 
 @st.composite
@@ -129,3 +129,42 @@ questions = st.builds(
     resource=resources(),
     scope=st.sampled_from(["this", "this", "this", "way", "any"]),
 )
+
+
+# Few of everything, so that what is asked nearly always meets several rules.
+DENSE_SEGMENTS = ["a", "b", "ab", "a*", "*", "**", "**", "{group}", "{subgroup}", "{username}"]
+DENSE_PATHS = ["/".join(path) for size in range(5) for path in product("ab", repeat=size)]
+
+
+@st.composite
+def dense_permissions(draw):
+    segments = draw(st.lists(st.sampled_from(DENSE_SEGMENTS), min_size=1, max_size=4))
+    action = draw(st.sampled_from(["read", "*", "write"]))
+    return f"{action}:contents!path={'/'.join(segments)}{draw(st.sampled_from(['', '/**']))}"
+
+
+@st.composite
+def dense_roles(draw):
+    return [
+        {
+            "name": f"role{number}",
+            "users": ["a"] if draw(st.booleans()) else ["nobody"],
+            "groups": draw(st.lists(st.sampled_from(GROUPS), min_size=1, max_size=2, unique=True)),
+            "allow": draw(st.lists(dense_permissions(), min_size=1, max_size=5)),
+            "deny": draw(st.lists(dense_permissions(), min_size=1, max_size=2)),
+        }
+        for number in range(draw(st.integers(1, 3)))
+    ]
+
+
+dense_subjects = st.builds(
+    Subject,
+    username=st.just("a"),
+    groups=st.lists(st.sampled_from(GROUPS), unique=True, max_size=4).map(tuple),
+)
+
+DENSE_QUESTIONS = [
+    Question("read", Resource("contents", path=path, whole=whole), scope)
+    for path in [*DENSE_PATHS, None, ("a/b", "b/a"), ("a", "a/b", "a/b/a")]
+    for whole, scope in [(False, "this"), (True, "this"), (False, "way")]
+]
