@@ -46,6 +46,7 @@ _CHANGES = (
 )
 
 _READING = (
+    "GitAllHistoryHandler",  # until 0.50
     "GitBranchHandler",
     "GitChangedFilesHandler",
     "GitCheckNotebooksHandler",

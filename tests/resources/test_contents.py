@@ -53,8 +53,10 @@ ROWS = [
     ("HEAD", "files/b/x.txt", None, 403),
     ("GET", "view/a/x.txt", None, 200),
     ("GET", "view/b/x.txt", None, 403),
-    ("GET", "nbconvert/script/a/n.ipynb", None, 200),
-    ("GET", "nbconvert/script/b/n.ipynb", None, 403),
+    ("GET", "nbconvert/python/a/n.ipynb", None, 200),
+    ("GET", "nbconvert/python/b/n.ipynb", None, 403),
+    ("GET", "nbconvert/script/a/n.ipynb", None, 403),  # it may run a program
+    ("POST", "nbconvert/python", {"name": "n.ipynb", "content": {}}, 403),
     ("GET", "api/contents/a/x.txt/checkpoints", None, 200),
     ("GET", "api/contents/b/x.txt/checkpoints", None, 403),
     # saving
@@ -193,7 +195,7 @@ SPELLINGS = [
 # These are just unusual names in `a`.
 IN_A = {"a/%252e%252e/b/x.txt", "a/..;/b/x.txt", "a/%c0%ae%c0%ae/b/x.txt", SPELLINGS[-3]}
 REFUSED = {302, 400, 403, 404}
-PLACES = ["api/contents/{}", "files/{}", "view/{}", "nbconvert/script/{}",
+PLACES = ["api/contents/{}", "files/{}", "view/{}", "nbconvert/python/{}",
           "api/contents/{}/checkpoints"]  # fmt: skip
 
 
@@ -269,4 +271,4 @@ async def test_converting_asks_for_the_notebook_and_the_format(serve):
     be = serve(roles=[allowing("read:contents!path=a/**", deny=["read:nbconvert"])])
     be.write(a__n_ipynb=NOTEBOOK)
     assert await be("ann").status("GET", "api/contents/a/n.ipynb") == 200
-    assert await be("ann").status("GET", "nbconvert/script/a/n.ipynb") == 403
+    assert await be("ann").status("GET", "nbconvert/python/a/n.ipynb") == 403
