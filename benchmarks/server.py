@@ -42,7 +42,7 @@ RULES = 1_000
 
 POLICY = f"""
 c.JupyterAuthz.roles = [
-    {{"name": "people", "users": ["*"], "allow": ["read,write:contents!path=work/**",
+    {{"name": "people", "users": ["*"], "allow": ["read,write:contents!path=notes/**",
      "read,write:contents!path=many/**", "execute:compute"]}},
     *({{"name": f"team{{i}}", "groups": [f"team{{i}}"], "allow": [
         f"read,write:contents!path=teams/{{i}}/{{j}}/**" for j in range(10)],
@@ -167,7 +167,7 @@ class Kernel:
     def __init__(self, client: Client, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         client.connection.request(
-            "POST", "/api/kernels", headers=client.headers, body=b'{"path": "work"}'
+            "POST", "/api/kernels", headers=client.headers, body=b'{"path": "notes"}'
         )
         reply = client.connection.getresponse()
         kernel = json.loads(reply.read())["id"]
@@ -221,8 +221,8 @@ def main() -> None:
     options = parser.parse_args()
     pairs = 20 if options.quick else options.pairs
     root = Path(tempfile.mkdtemp(prefix="authz-benchmark-root-"))
-    (root / "work").mkdir()
-    (root / "work" / "small.txt").write_text("a small file\n" * 10)
+    (root / "notes").mkdir()
+    (root / "notes" / "small.txt").write_text("a small file\n" * 10)
     (root / "many").mkdir()
     for number in range(100 if options.quick else ENTRIES):
         (root / "many" / f"file{number:05}.txt").touch()
@@ -244,8 +244,8 @@ def main() -> None:
         clients = {server[0]: Client(server) for server in servers}
         body = json.dumps({"type": "file", "format": "text", "content": "x\n" * 50}).encode()
         kinds: list[tuple[str, str, str, bytes | None, int]] = [
-            ("GET a small file", "GET", "/api/contents/work/small.txt", None, pairs),
-            ("PUT a small file", "PUT", "/api/contents/work/put.txt", body, pairs),
+            ("GET a small file", "GET", "/api/contents/notes/small.txt", None, pairs),
+            ("PUT a small file", "PUT", "/api/contents/notes/put.txt", body, pairs),
             ("list 10,000 entries", "GET", "/api/contents/many", None, max(3, pairs // 250)),
             ("GET /api/me, the cheapest decided", "GET", "/api/me", None, pairs * 2),
             ("GET /api, the cheapest", "GET", "/api", None, pairs * 2),
