@@ -138,30 +138,33 @@ class Level:
         entered: Entered | None = None
         while node is not None:
             for segment in ahead:
-                tail = node.tail
-                if tail is not None and not tail.isdisjoint(grants):
-                    if not tail.isdisjoint(denied):
-                        return False
-                    # INVARIANT: a deny anywhere still counts; nothing but denies is left to find.
-                    # tests/policy/test_engine.py::test_engine_is_the_reference
-                    granted, grants = True, denied
-                    if node.reach.isdisjoint(denied):
-                        break
-                special = node.special
-                if special is not None and not special.reach.isdisjoint(grants):
-                    if ways is None:
-                        ways = []
-                    anywhere = special.anywhere
-                    if anywhere is None:
-                        if entered is None:
-                            entered = {}
-                        way = (position, grants, binding)
-                        _branch(special, segments, way, keys.expansions, MATCH, ways, entered)
-                    else:
-                        below = map(anywhere.get, segments[position:])
-                        for used, child in enumerate(below, position + 1):
-                            if child is not None and not child.reach.isdisjoint(grants):
-                                ways.append((child, used, grants, binding))
+                here = node.here
+                # Most places on the way hold nothing of the subject's.
+                if here is not None and not here.isdisjoint(grants):
+                    tail = node.tail
+                    if tail is not None and not tail.isdisjoint(grants):
+                        if not tail.isdisjoint(denied):
+                            return False
+                        # INVARIANT: a deny anywhere still counts; only denies are left to find.
+                        # tests/policy/test_engine.py::test_engine_is_the_reference
+                        granted, grants = True, denied
+                        if node.reach.isdisjoint(denied):
+                            break
+                    special = node.special
+                    if special is not None and not special.reach.isdisjoint(grants):
+                        if ways is None:
+                            ways = []
+                        anywhere = special.anywhere
+                        if anywhere is None:
+                            if entered is None:
+                                entered = {}
+                            way = (position, grants, binding)
+                            _branch(special, segments, way, keys.expansions, MATCH, ways, entered)
+                        else:
+                            below = map(anywhere.get, segments[position:])
+                            for used, child in enumerate(below, position + 1):
+                                if child is not None and not child.reach.isdisjoint(grants):
+                                    ways.append((child, used, grants, binding))
                 node = node.children.get(segment)
                 if node is None:
                     break

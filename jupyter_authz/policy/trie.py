@@ -61,7 +61,7 @@ class Special:
 class Node:
     """A place in the trie, reached by some segments."""
 
-    __slots__ = ("children", "end", "reach", "special", "tail")
+    __slots__ = ("children", "end", "here", "reach", "special", "tail")
 
     def __init__(self) -> None:
         self.children: dict[str, Node] = _NO_CHILDREN
@@ -69,6 +69,8 @@ class Node:
         # What patterns that end here grant; and those that end in `**`, here and below.
         self.end: Payload | None = None
         self.tail: Payload | None = None
+        # What a path that goes on below may find at this place: `tail` and what is special.
+        self.here: Grants | None = None
         # Every grant written here or below.
         self.reach: Grants = _NOTHING
 
@@ -127,17 +129,19 @@ def finish(root: Node, sets: Sets) -> None:
         order.extend(below)
     # Children come after their parents in this order, so that they are finished first.
     for node in reversed(order):
-        parts = [child.reach for child in node.children.values()]
+        here = []
         if node.tail is not None:
             node.tail = sets.frozen(node.tail)
-            parts.append(_grants(node.tail))
+            here.append(_grants(node.tail))
+        if node.special is not None:
+            node.special.freeze(sets)
+            here.append(node.special.reach)
+        node.here = sets.union(here) if here else None
+        parts = [*here, *(child.reach for child in node.children.values())]
         if node.end is not None:
             node.end = sets.frozen(node.end)
             parts.append(_grants(node.end))
-        if node.special is not None:
-            node.special.freeze(sets)
-            parts.append(node.special.reach)
-        node.reach = parts[0] if len(parts) == 1 else sets.union(parts)
+        node.reach = sets.union(parts)
 
 
 def _grants(payload: Payload) -> Grants:
@@ -153,7 +157,7 @@ def _is_plain_leaf(node: Node) -> bool:
         and node.children is _NO_CHILDREN
         and node.special is None
     ):
-        node.reach = tail
+        node.here = node.reach = tail
         return True
     return False
 
