@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 TOKEN = "benchmark"  # a token of servers that live for a minute
 ENTRIES = 10_000
 RULES = 1_000
+FRONT_ENDS = ("jupyter_server_terminals", "jupyterlab", "nbclassic", "notebook_shim", "voila")
 
 POLICY = f"""
 c.JupyterAuthz.roles = [
@@ -65,14 +66,14 @@ def start(name: str, root: Path, *, guarded: bool) -> tuple[Server, float]:
     home = Path(tempfile.mkdtemp(prefix=f"authz-benchmark-{name}-"))
     (home / "jupyter_server_config.py").write_text(POLICY if guarded else "")
     port = free_port()
-    # Whatever else is installed: only what is compared.
+    # Whatever else is installed: only what is compared, and the front ends that people use.
     extensions = {
         name: False
         for directory in jupyter_config_path()
         for file in Path(directory, "jupyter_server_config.d").glob("*.json")
         for name in json.loads(file.read_text())["ServerApp"]["jpserver_extensions"]
     }
-    extensions |= {"jupyter_authz": guarded, "jupyter_server_terminals": True}
+    extensions |= dict.fromkeys(FRONT_ENDS, True) | {"jupyter_authz": guarded}
     (home / "jupyter_server_config.json").write_text(
         json.dumps({"ServerApp": {"jpserver_extensions": extensions}})
     )

@@ -59,6 +59,8 @@ class PolicyAuthorizer(Authorizer):
     def __init__(self, guard: Guard | None = None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._guard = guard
+        # Jupyter's default agrees to everything.
+        self._other = None if type(self.previous) is AllowAllAuthorizer else self.previous
         if guard is None:
             self._require_extension()
 
@@ -91,33 +93,25 @@ class PolicyAuthorizer(Authorizer):
             request counts. From `/api/me` they mean at least one possible resource. From anybody
             else they mean every resource of the type.
         """
-        asked_by_decorator = sys._getframe(1).f_code is _DECORATOR  # noqa: SLF001 - to know who asks
         guard = self._guard or handler.settings.get("jupyter_authz_guard")
         if guard is None:
             return False
-        if guard.is_transparent:
-            previous: Any = self._previous
-            return (
-                True
-                if previous is None
-                else previous.is_authorized(handler, user, action, resource)
-            )
         admission = admission_of(handler)
         if admission is not None and (
-            asked_by_decorator or (action, resource) in admission.route.row.settles
+            sys._getframe(1).f_code is _DECORATOR  # noqa: SLF001 - to know who asks
+            or (action, resource) in admission.route.row.settles
         ):
             # INVARIANT: what `@authorized` asks with is not trusted, only that it asks.
             # tests/guard/test_authorizer.py::test_authorized_gets_the_decision
             allowed, hook = bool(admission.decision), None
+        elif guard.is_transparent:
+            other: Any = self._other
+            return True if other is None else other.is_authorized(handler, user, action, resource)
         else:
             allowed, hook = self._allows(guard, handler, user, action, resource), hooks.replaced()
-        if not allowed or (hook is None and self._previous is None):
+        if not allowed or (hook is None and self._other is None):
             return allowed
         return self._others_agree(handler, user, action, resource, asks_hook=hook is not None)
-
-    @property
-    def _previous(self) -> Authorizer | None:
-        return None if type(self.previous) is AllowAllAuthorizer else self.previous
 
     def _allows(
         self, guard: Guard, handler: JupyterHandler, user: User, action: str, resource: str
@@ -139,9 +133,9 @@ class PolicyAuthorizer(Authorizer):
                 question = Question(action, Resource(resource))  # type: ignore[arg-type]
                 if not await hook_agrees(handler, user, [question], self.log, ensure_async):
                     return False
-            if self._previous is None:
+            if self._other is None:
                 return True
-            answer = self._previous.is_authorized(handler, user, action, resource)
+            answer = self._other.is_authorized(handler, user, action, resource)
             return await ensure_async(answer) is True
         except Exception:
             self.log.exception("jupyter_authz | an error while deciding")

@@ -6,26 +6,41 @@ overrides, none of it is there yet.
 
 from __future__ import annotations
 
-from inspect import isawaitable, isclass
+from functools import cached_property
+from inspect import isawaitable, isclass, iscoroutine
+from itertools import islice
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_server import CallContext
+from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado.httputil import HTTPHeaders
 from tornado.util import ObjectDict
 from tornado.web import HTTPError, authenticated
 from tornado.websocket import WebSocketHandler
 
-from jupyter_authz.guard import answers
+from jupyter_authz.guard import answers, hook
 from jupyter_authz.guard.admission import Admission, admit, remember_users
+from jupyter_authz.guard.steps import taken
+from jupyter_authz.identity import AccountsIdentityProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from tornado.httputil import HTTPServerRequest
+    from tornado.web import Application
 
     from jupyter_authz.guard.http import Guard
     from jupyter_authz.guard.routes import Route
 
     Settle = Callable[[Any], Awaitable[Any]]
+
+# Identity providers that look at a request and may set cookies, and Jupyter's own among them,
+# whose coroutines wait for nothing.
+_WAITING_FOR_NOTHING = (IdentityProvider, PasswordIdentityProvider)
+_WELL_KNOWN = (*_WAITING_FOR_NOTHING, AccountsIdentityProvider)
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Door(JupyterHandler):
@@ -40,17 +55,31 @@ class Door(JupyterHandler):
     is_jupyter: ClassVar[bool] = False
     # Whether the client has gone away meanwhile.
     is_forsaken = False
+    # As after tornado's constructor.
+    _finished = False
+    _headers_written = False
 
-    def initialize(self) -> None:
-        """Let go of what templates would need: it refers back, and a door is gone in no time."""
-        self.ui = ObjectDict()
+    def __init__(self, application: Application, request: HTTPServerRequest) -> None:
+        """Make a door that may never have to answer; most requests are let in."""
+        self.application = application
+        self.request = request
+        self._provider = self.identity_provider
+        self.is_hooked = hook.replaced() is not None
+        # Others, and hooks, may do with it whatever can be done with a handler.
+        if self.is_hooked or type(self._provider) not in _WELL_KNOWN:
+            self._complete()
 
-    def clear(self) -> None:
-        """Leave the headers for when there is an answer; most requests are let in."""
-        self._headers = HTTPHeaders()
-        self._write_buffer: list[bytes] = []
-        self._status_code = 200
-        self._reason = "OK"
+    @cached_property
+    def _headers(self) -> HTTPHeaders:  # type: ignore[override]  # an attribute like any other
+        return HTTPHeaders()
+
+    def _complete(self) -> None:
+        """Do what tornado's constructor does: it is needed for answers, and takes its time."""
+        if "ui" not in vars(self):
+            super().__init__(self.application, self.request)
+            # It refers back, and a door is gone in no time.
+            self.ui = ObjectDict()
+            self._transforms = [make(self.request) for make in self.application.transforms]
 
     def on_connection_close(self) -> None:
         """Note that nobody waits for the handler."""
@@ -80,7 +109,6 @@ class Door(JupyterHandler):
             Whether the handler takes the body in pieces, so that there is none yet.
         """
         self._settle = settle
-        self._transforms = [make(self.request) for make in self.application.transforms]
         self._read(arguments, streams=streams)
         # Jupyter's handlers check the host themselves.
         if not (self.is_jupyter or self.check_host()):
@@ -102,6 +130,8 @@ class Door(JupyterHandler):
     async def settle(self, value: Any) -> Any:
         """Give a value, waiting for it where it has to be waited for."""
         if isawaitable(value):
+            connection: Any = self.request.connection
+            connection.set_close_callback(self.on_connection_close)
             # Whatever is asked there knows for which request, as in Jupyter's own `prepare`.
             value = _for_handler(self, value)
         return await self._settle(value)
@@ -122,15 +152,20 @@ class Door(JupyterHandler):
             for name, value in arguments.get("path_kwargs", {}).items()
         }
 
-    async def _identify(self) -> dict[str, Any]:
+    async def _identify(self) -> Mapping[str, Any]:
         """Find out who asks; give what the identity provider noted on the way."""
-        before = set(vars(self))
-        provider = self.identity_provider
+        provider = self._provider
         remember_users(provider)
+        own = vars(self)
+        before = len(own)
         user: Any = provider.get_user(self)
         if isawaitable(user):
-            user = await self.settle(user)
-        noted = {name: value for name, value in vars(self).items() if name not in before}
+            if type(provider) in _WAITING_FOR_NOTHING and iscoroutine(user):
+                user = await taken(user)
+            else:
+                user = await self.settle(user)
+        # What is new in a dict comes last.
+        noted = dict(islice(own.items(), before, None)) if len(own) > before else _NOTHING
         self.current_user = self._jupyter_current_user = user
         return noted
 
@@ -153,7 +188,8 @@ class Door(JupyterHandler):
 
     def start_answer(self) -> None:
         """Start over with the headers of every answer."""
-        super().clear()
+        self._complete()
+        self.clear()
         if hasattr(self, "_jupyter_current_user"):
             self.set_cors_headers()
 

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from inspect import isawaitable
-from types import coroutine
 from typing import TYPE_CHECKING, Any
 
 from tornado.httputil import HTTPMessageDelegate
-from tornado.web import _has_stream_request_body
+
+from jupyter_authz.guard.steps import begun, go_on_in_a_task
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Generator
+    from collections.abc import Awaitable, Callable
 
     from tornado.httputil import (
         HTTPHeaders,
@@ -59,7 +59,7 @@ class Entrance(HTTPMessageDelegate):
         self._arguments = arguments
         self._make_delegate = make_delegate
         # A handler that takes its body in pieces is let in, or not, before the first of them.
-        self._streams = route.is_handler and _has_stream_request_body(route.target)
+        self._streams = route.streams
         self._start_line: Any = None
         self._body = bytearray()
         # The target's, once it has been let in.
@@ -107,7 +107,7 @@ class Entrance(HTTPMessageDelegate):
         if not isawaitable(value):
             return value
         if self._task is None:
-            await _go_on_in_a_task()
+            await go_on_in_a_task()
         return await value
 
     async def _enter(self) -> None:
@@ -138,21 +138,3 @@ class Entrance(HTTPMessageDelegate):
         if self._body:
             await self.settle(delegate.data_received(self._request.body))
         delegate.finish()
-
-
-def begun(steps: Coroutine[Any, Any, None]) -> asyncio.Task[None] | None:
-    """Run a coroutine at once up to where it has to wait, and from there as a task.
-
-    Most requests are decided about without waiting, and a turn of the event loop costs more than
-    the decision.
-    """
-    try:
-        steps.send(None)
-    except StopIteration:
-        return None
-    return asyncio.ensure_future(steps)
-
-
-@coroutine
-def _go_on_in_a_task() -> Generator[None, None, None]:
-    yield

@@ -18,7 +18,7 @@ from jupyter_authz.guard.door import Door, door_class
 from jupyter_authz.guard.entrance import Entrance
 from jupyter_authz.guard.lists import filtered
 from jupyter_authz.guard.parties import AGREED, hook_agrees, policy_agrees
-from jupyter_authz.guard.questions import narrowed, questions
+from jupyter_authz.guard.questions import questions
 from jupyter_authz.guard.routes import Routes, registering_package
 from jupyter_authz.identity.subjects import subject_of
 from jupyter_authz.model import ACTIONS, Decision, Question, Resource
@@ -81,6 +81,7 @@ class Guard:
         self._recorder = recorder
         self._log = log
         self._doors: dict[Route, type[Door]] = {}
+        self._filtered: dict[Route, type[RequestHandler]] = {}
 
     def install(self) -> None:
         """Take over routing, and learn who registers the routes to come."""
@@ -160,7 +161,9 @@ class Guard:
         target = route.target
         if route.is_handler:
             if self.policy is not None:
-                target = filtered(route)
+                target = self._filtered.get(route)
+                if target is None:
+                    target = self._filtered[route] = filtered(route)
             return self._application.get_handler_delegate(request, target, **arguments)
         router: Any = self._application.default_router
         delegate: HTTPMessageDelegate | None = router.get_target_delegate(
@@ -214,16 +217,16 @@ class Guard:
         acts = [question for question in asked if question.action != "read"]
         if acts and is_cross_site(door):
             return Decision(allowed=False, reason="cross-site", question=acts[0])
+        agreed = AGREED
         if policy is not None:
-            narrow = [await narrowed(question, door, policy, subject) for question in asked]
-            decision = policy_agrees(policy, subject, narrow)
-            if not decision:
-                return decision
-        if hooks.replaced() is not None:
+            agreed = await policy_agrees(policy, subject, asked, door)
+            if not agreed:
+                return agreed
+        if door.is_hooked:
             decision = await hook_agrees(door, door.current_user, asked, self._log, door.settle)
             if not decision:
                 return decision
-        return AGREED
+        return agreed
 
     def deny(self, handler: RequestHandler, decision: Decision, subject: Subject | None) -> None:
         """Record a denial and answer with it.

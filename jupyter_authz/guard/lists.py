@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from jupyter_core.utils import ensure_async
 
+from jupyter_authz.guard.admission import admission_of
+from jupyter_authz.guard.parties import AGREED
 from jupyter_authz.identity.subjects import subject_of
 from jupyter_authz.model import Decision, Question, Resource
 from jupyter_authz.policy.paths import normalise
@@ -51,14 +53,16 @@ class ContentsList(_List):
     def _finish_model(self, model: dict[str, Any], location: bool = True) -> None:  # noqa: FBT001, FBT002
         policy = self.authz_guard.policy
         if policy is not None and self.request.method in {"GET", "HEAD"}:
-            subject = subject_of(self.current_user)
+            admission = admission_of(self)
             if model.get("type") == "directory":
                 children = model.get("content")
                 if children is not None:
+                    subject = subject_of(self.current_user)
                     model["content"] = readable_children(policy, subject, children)
-            else:
+            elif admission is None or admission.decision is not AGREED:
                 # It was a directory when it was decided about: whoever may not read it has
                 # waited for another to take its place.
+                subject = subject_of(self.current_user)
                 question = Question("read", Resource("contents", path=normalise(model["path"])))
                 decision = policy.decide(subject, question)
                 if not decision:

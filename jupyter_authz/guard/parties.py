@@ -12,7 +12,8 @@ from tornado.web import HTTPError
 
 from jupyter_authz.errors import HookError
 from jupyter_authz.guard import hook as hooks
-from jupyter_authz.model import Decision
+from jupyter_authz.guard.questions import is_directory
+from jupyter_authz.model import Decision, Question
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -20,23 +21,53 @@ if TYPE_CHECKING:
 
     from jupyter_server.base.handlers import JupyterHandler
 
-    from jupyter_authz.model import Question, Subject
+    from jupyter_authz.guard.door import Door
+    from jupyter_authz.model import Subject
     from jupyter_authz.policy.engine import Policy
 
 AGREED = Decision(allowed=True, reason="allowed")
+ON_THE_WAY = Decision(allowed=True, reason="on-the-way")
 
 
-def policy_agrees(policy: Policy, subject: Subject, questions: Sequence[Question]) -> Decision:
-    """Ask the policy every question; the first denial decides."""
+async def policy_agrees(
+    policy: Policy, subject: Subject, questions: Sequence[Question], door: Door
+) -> Decision:
+    """Ask the policy every question; the first denial decides.
+
+    Parameters
+    ----------
+    policy
+        Whom to ask.
+    subject
+        Who asks.
+    questions
+        Of the request.
+    door
+        Of the request.
+
+    Returns
+    -------
+    Decision
+        `ON_THE_WAY` where the request is let in only because a directory is on the way to
+        something readable: what is not, must not be given.
+    """
+    agreed = AGREED
     for question in questions:
-        decision = policy.decide(subject, question)
+        is_way = question.scope == "way"
+        asked = Question(question.action, question.resource) if is_way else question
+        decision = policy.decide(subject, asked)
+        # INVARIANT: the way to something readable is a way only through directories.
+        # tests/guard/test_lists.py::test_a_file_is_never_on_the_way
+        if not decision and is_way and await is_directory(door, question.resource.path):
+            agreed, asked = ON_THE_WAY, question
+            decision = policy.decide(subject, question)
         if not decision:
             rules: tuple[str, ...] = ()
             if decision.reason == "denied-by-role":
-                matched = policy.explain(subject, question)
+                matched = policy.explain(subject, asked)
                 rules = tuple(str(rule) for rule in matched if rule.effect == "deny")
-            return Decision(allowed=False, reason=decision.reason, question=question, rules=rules)
-    return AGREED
+            return Decision(allowed=False, reason=decision.reason, question=asked, rules=rules)
+    return agreed
 
 
 async def hook_agrees(

@@ -7,7 +7,7 @@ The guard's map. It is drawn from tornado's own rules, in their order, at every 
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import isclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +17,17 @@ from jupyter_server.extension.manager import ExtensionPoint
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.utils import url_path_join
 from tornado.routing import PathMatches
-from tornado.web import RequestHandler, _ApplicationRouter
+from tornado.web import RequestHandler, _has_stream_request_body
 from tornado.websocket import WebSocketHandler
 
+from jupyter_authz.guard.nearby import Nearby, leaves
 from jupyter_authz.resources.table import WEBSOCKET, Row, Table, public, top_level, unclassified
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tornado.httputil import HTTPServerRequest
-    from tornado.routing import Rule, RuleRouter
+    from tornado.routing import Rule
     from tornado.web import Application
 
 # Packages that register routes for others.
@@ -70,16 +71,19 @@ class Route:
     target: Any
     package: str
     row: Row
+    # Looked at in every request. Whether the target is a handler class, other targets are wrapped;
+    # whether it opens websockets; whether it takes bodies in pieces.
+    is_handler: bool = field(init=False)
+    is_websocket: bool = field(init=False)
+    streams: bool = field(init=False)
 
-    @property
-    def is_handler(self) -> bool:
-        """Whether the target is a handler class; other targets are wrapped."""
-        return isclass(self.target) and issubclass(self.target, RequestHandler)
-
-    @property
-    def is_websocket(self) -> bool:
-        """Whether the target opens websockets."""
-        return self.is_handler and issubclass(self.target, WebSocketHandler)
+    def __post_init__(self) -> None:
+        target: Any = self.target
+        is_handler = isclass(target) and issubclass(target, RequestHandler)
+        is_websocket = is_handler and issubclass(target, WebSocketHandler)
+        object.__setattr__(self, "is_handler", is_handler)
+        object.__setattr__(self, "is_websocket", is_websocket)
+        object.__setattr__(self, "streams", is_handler and _has_stream_request_body(target))
 
     @property
     def verbs(self) -> tuple[str, ...]:
@@ -117,50 +121,38 @@ class Routes:
         self._registered: dict[int, tuple[Rule, str]] = {}
         self._routes: dict[int, tuple[Rule, Route]] = {}
         self._by_class: dict[type, Route] = {}
+        depth = application.settings["base_url"].count("/") + 1
+        self._nearby = Nearby(depth)
 
     def note_registration(self, known: set[int], package: str) -> None:
         """Remember which package registered the rules that were not there before."""
-        for rule in self._leaves(self._application.default_router):
+        for rule, _ in leaves(self._application.default_router):
             if id(rule) not in known:
                 self._registered[id(rule)] = (rule, package)
 
     def rule_ids(self) -> set[int]:
         """Give the identities of all rules."""
-        return {id(rule) for rule in self._leaves(self._application.default_router)}
+        return {id(rule) for rule, _ in leaves(self._application.default_router)}
 
     def all(self) -> list[Route]:
         """Give every route, in the order in which they are tried."""
-        return [self.route(rule) for rule in self._leaves(self._application.default_router)]
-
-    def _leaves(self, router: RuleRouter) -> Iterator[Rule]:
-        for rule in router.rules:
-            if isinstance(rule.target, _ApplicationRouter):
-                yield from self._leaves(rule.target)
-            else:
-                yield rule
+        return [self.route(rule) for rule, _ in leaves(self._application.default_router)]
 
     def matching(self, request: HTTPServerRequest) -> Iterator[tuple[Rule, dict[str, Any]]]:
         """Give the rules that match a request, as tornado tries them, and what they matched."""
-        return self._matching(self._application.default_router, request)
-
-    def _matching(
-        self, router: RuleRouter, request: HTTPServerRequest
-    ) -> Iterator[tuple[Rule, dict[str, Any]]]:
         path = request.path
-        for rule in router.rules:
+        for rule, above in self._nearby.rules(self._application.default_router, path):
             matcher = rule.matcher
-            # Asked of more than a hundred rules at every request: most are looked at in place.
             if matcher.__class__ is PathMatches and matcher.regex.match(path) is None:
+                continue
+            if above and any(router.matcher.match(request) is None for router in above):
                 continue
             matched = matcher.match(request)
             if matched is None:
                 continue
-            if isinstance(rule.target, _ApplicationRouter):
-                yield from self._matching(rule.target, request)
-            elif rule.target_kwargs:
-                yield rule, {**matched, "target_kwargs": rule.target_kwargs}
-            else:
-                yield rule, matched
+            if rule.target_kwargs:
+                matched["target_kwargs"] = rule.target_kwargs
+            yield rule, matched
 
     def route(self, rule: Rule) -> Route:
         """Give the route of a rule."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jupyter_authz.model import Action, Resource, Scope
+from jupyter_authz.model import Action, Question, Resource, Scope
 from jupyter_authz.policy.paths import normalise
 from jupyter_authz.resources.types import attributes_of
 
@@ -73,6 +73,13 @@ class Ask:
     scope: Scope = "this"
     tree: bool | Source = False
     when: Source | None = None
+    # The question itself, where nothing in it depends on the request.
+    question: Question | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        given = (self.path, self.url, self.owner, self.name, self.finder, self.tree, self.when)
+        same = None if any(given) else Question(self.action, Resource(self.type), self.scope)
+        object.__setattr__(self, "question", same)
 
     def resource(self, request: Request) -> Resource:
         """Give the resource as far as the request itself tells."""
@@ -136,9 +143,18 @@ class Row:
     public: bool = False
     public_unless: str = ""
     hides_credentials: bool = False
+    # What each known verb asks, put together once.
+    _asked: Mapping[str, tuple[Ask, ...]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        asked = {verb: self._asks_of(verb) for verb in VERB_ACTIONS}
+        object.__setattr__(self, "_asked", asked)
 
     def asked(self, verb: str) -> tuple[Ask, ...]:
         """Give what a verb asks; ``WS`` is a websocket handshake."""
+        return self._asked.get(verb) or self._asks_of(verb)
+
+    def _asks_of(self, verb: str) -> tuple[Ask, ...]:
         # A HEAD is a GET whose answer is cut short.
         found = self.asks.get("GET" if verb == "HEAD" else verb)
         if found is not None:

@@ -1,0 +1,123 @@
+"""Rules near a path: those that could match it, so that not every rule need be tried.
+
+Beside the guard's map of routes. A server has some hundred rules, and tornado tries them one after
+the other; their patterns begin with literal text, and few of them as the path does.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tornado.routing import AnyMatches, HostMatches, PathMatches
+from tornado.web import _ApplicationRouter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tornado.routing import Matcher, Rule, RuleRouter
+
+    # A rule that leads to a target, and those above it whose routers it stands in.
+    Leaf = tuple[Rule, tuple[Rule, ...]]
+
+# Beginnings of paths that are remembered; anybody can make up more.
+_MOST_REMEMBERED = 1000
+_LITERAL = re.compile(r"[A-Za-z0-9_/-]*")
+
+
+def leaves(router: RuleRouter, above: tuple[Rule, ...] = ()) -> Iterator[Leaf]:
+    """Give the rules that lead to targets, in the order in which they are tried."""
+    for rule in router.rules:
+        if isinstance(rule.target, _ApplicationRouter):
+            yield from leaves(rule.target, (*above, rule))
+        else:
+            yield rule, above
+
+
+def _routers(router: RuleRouter) -> Iterator[RuleRouter]:
+    yield router
+    for rule in router.rules:
+        if isinstance(rule.target, _ApplicationRouter):
+            yield from _routers(rule.target)
+
+
+class Nearby:
+    """The rules of a router by the beginning of the paths that they could match.
+
+    Parameters
+    ----------
+    depth
+        How many slashes make a beginning.
+    """
+
+    def __init__(self, depth: int) -> None:
+        self._depth = depth
+        # Every list of rules, and what was in it; rules are added at any time, by anybody.
+        self._lists: list[list[Rule]] = []
+        self._known: list[list[Rule]] = []
+        self._leaves: list[tuple[str, Leaf]] = []
+        self._found: dict[str, tuple[Leaf, ...]] = {}
+
+    def rules(self, router: RuleRouter, path: str) -> tuple[Leaf, ...]:
+        """Give the rules that could match a path, in the order in which they are tried."""
+        if not self._known or self._lists != self._known:
+            self._look_again(router)
+        beginning = "/".join(path.split("/", self._depth)[: self._depth])
+        found = self._found.get(beginning)
+        if found is None:
+            found = tuple(
+                leaf
+                for literal, leaf in self._leaves
+                if literal.startswith(beginning) or beginning.startswith(literal)
+            )
+            if len(self._found) >= _MOST_REMEMBERED:
+                self._found.clear()
+            self._found[beginning] = found
+        return found
+
+    def _look_again(self, router: RuleRouter) -> None:
+        self._lists = [some.rules for some in _routers(router)]
+        self._known = [list(rules) for rules in self._lists]
+        self._leaves = [
+            (
+                literal_beginning(rule.matcher),
+                (rule, tuple(one for one in above if not matches_all(one.matcher))),
+            )
+            for rule, above in leaves(router)
+        ]
+        self._found = {}
+
+
+def matches_all(matcher: Matcher) -> bool:
+    """Whether a matcher matches every request, as those of nearly all routers do."""
+    if matcher.__class__ is HostMatches:
+        return bool(matcher.host_pattern.pattern == ".*$")
+    return matcher.__class__ is AnyMatches
+
+
+def literal_beginning(matcher: Matcher) -> str:
+    """Give text that every path begins with which a matcher matches; nothing where unsure."""
+    if matcher.__class__ is not PathMatches:
+        return ""
+    pattern, flags = matcher.regex.pattern, matcher.regex.flags
+    if flags & re.IGNORECASE or _has_alternatives(pattern):
+        return ""
+    text = pattern.removeprefix("^")
+    literal = _LITERAL.match(text).group()  # type: ignore[union-attr]  # it matches anything
+    # What follows may make the last character optional.
+    return literal[:-1] if text[len(literal) :].startswith(("*", "?", "{")) else literal
+
+
+def _has_alternatives(pattern: str) -> bool:
+    """Whether a pattern may have alternatives outside of parentheses."""
+    if "|" not in pattern:
+        return False
+    if "[" in pattern or "\\" in pattern:
+        # Parentheses may be no parentheses there.
+        return True
+    depth = 0
+    for character in pattern:
+        depth += (character == "(") - (character == ")")
+        if character == "|" and depth == 0:
+            return True
+    return False
