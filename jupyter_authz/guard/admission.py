@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from jupyter_authz.model import Decision
 
 _ADMISSION = "jupyter_authz_admission"
+_AT_ONCE = "jupyter_authz_at_once"
+# Their `get_user` is a coroutine that has nothing to wait for.
+_WAITING_FOR_NOTHING = (IdentityProvider, PasswordIdentityProvider)
 
 
 class Admission(NamedTuple):
@@ -74,4 +79,11 @@ def remember_users(provider: Any) -> None:
         return admission.user
 
     setattr(get_user_once, _ADMISSION, True)
+    own = getattr(get_user, "__func__", None) is IdentityProvider.get_user
+    setattr(get_user_once, _AT_ONCE, own and type(provider) in _WAITING_FOR_NOTHING)
     provider.get_user = get_user_once
+
+
+def answers_at_once(provider: Any) -> bool:
+    """Whether a provider to be remembered is Jupyter's own, which waits for nothing."""
+    return getattr(provider.get_user, _AT_ONCE, False)

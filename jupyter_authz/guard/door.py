@@ -6,6 +6,7 @@ overrides, none of it is there yet.
 
 from __future__ import annotations
 
+import asyncio
 from functools import cached_property
 from inspect import isawaitable, isclass, iscoroutine
 from itertools import islice
@@ -20,8 +21,9 @@ from tornado.util import ObjectDict
 from tornado.web import HTTPError, authenticated
 from tornado.websocket import WebSocketHandler
 
+from jupyter_authz.errors import GuardError
 from jupyter_authz.guard import answers, hook
-from jupyter_authz.guard.admission import Admission, admit, remember_users
+from jupyter_authz.guard.admission import Admission, admit, answers_at_once, remember_users
 from jupyter_authz.guard.steps import taken
 from jupyter_authz.identity import AccountsIdentityProvider
 
@@ -36,10 +38,8 @@ if TYPE_CHECKING:
 
     Settle = Callable[[Any], Awaitable[Any]]
 
-# Identity providers that look at a request and may set cookies, and Jupyter's own among them,
-# whose coroutines wait for nothing.
-_WAITING_FOR_NOTHING = (IdentityProvider, PasswordIdentityProvider)
-_WELL_KNOWN = (*_WAITING_FOR_NOTHING, AccountsIdentityProvider)
+# Identity providers that look at a request and may set cookies, but answer nothing.
+_WELL_KNOWN = (IdentityProvider, PasswordIdentityProvider, AccountsIdentityProvider)
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -134,7 +134,11 @@ class Door(JupyterHandler):
             connection.set_close_callback(self.on_connection_close)
             # Whatever is asked there knows for which request, as in Jupyter's own `prepare`.
             value = _for_handler(self, value)
-        return await self._settle(value)
+        try:
+            return await self._settle(value)
+        except asyncio.CancelledError as error:
+            # What was waited for was cancelled; the request was not.
+            raise GuardError("what a decision waited for was cancelled") from error
 
     def _read(self, arguments: dict[str, Any], *, streams: bool) -> None:
         """Read what the handler will read, as tornado's `_execute` does."""
@@ -160,7 +164,7 @@ class Door(JupyterHandler):
         before = len(own)
         user: Any = provider.get_user(self)
         if isawaitable(user):
-            if type(provider) in _WAITING_FOR_NOTHING and iscoroutine(user):
+            if answers_at_once(provider) and iscoroutine(user):
                 user = await taken(user)
             else:
                 user = await self.settle(user)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -126,6 +127,18 @@ async def test_an_identity_provider_that_fails_lets_nobody_in(serve, monkeypatch
         raise RuntimeError("no users")
 
     monkeypatch.setattr(be.app.identity_provider, "get_user", broken)
+    assert await be("ann").status("GET", "api/status") == 403
+
+
+async def test_an_identity_provider_that_is_cancelled_lets_nobody_in(serve, monkeypatch):
+    """What it waited for may be cancelled; the client is answered all the same."""
+    be = serve(roles=[allowing("*")])
+
+    async def cancelled(handler):
+        await asyncio.sleep(0)
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(be.app.identity_provider, "get_user", cancelled)
     assert await be("ann").status("GET", "api/status") == 403
 
 
