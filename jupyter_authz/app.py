@@ -30,12 +30,19 @@ if TYPE_CHECKING:
 hook.install()
 
 
+class RoleList(List[list[Any]]):
+    """A list that is None by default, and says so in the help."""
+
+    def default_value_repr(self) -> str:
+        return "None"
+
+
 class JupyterAuthz(ExtensionApp):
     """Authorization for a shared server: one policy for every request and every websocket."""
 
     name = "jupyter_authz"
 
-    roles: List[list[Any]] = List(
+    roles: List[list[Any]] = RoleList(
         allow_none=True,
         default_value=None,
         help="""
@@ -139,7 +146,7 @@ class JupyterAuthz(ExtensionApp):
         try:
             step(*args)
         except AuthzError as error:
-            self.log.critical("jupyter_authz | %s", error)
+            self.log.critical("jupyter_authz | %s", self._with_origin(str(error)))
             self.log.critical("jupyter_authz | The server does not start.")
             raise SystemExit(1) from error
         except Exception as error:
@@ -148,6 +155,17 @@ class JupyterAuthz(ExtensionApp):
             )
             self.log.critical("jupyter_authz | The server does not start.")
             raise SystemExit(1) from error
+
+    def _with_origin(self, message: str) -> str:
+        """Give an error with the file, or the command line, that it is about, where one is."""
+        from jupyter_authz.cli.sources import locate, sources_of  # noqa: PLC0415 - for errors only
+
+        try:
+            assert self.serverapp is not None
+            origin, _ = locate(message, sources_of(self.serverapp))
+        except Exception:  # noqa: BLE001 - the error itself is what counts
+            return message
+        return message if origin is None or origin in message else f"{origin}: {message}"
 
     def _link(self, serverapp: ServerApp) -> None:
         super()._link_jupyter_server_extension(serverapp)
@@ -186,9 +204,14 @@ class JupyterAuthz(ExtensionApp):
         traits = set(self.class_trait_names(config=True))
         configuration.check_sections(self.serverapp.config, traits)
         configuration.check_sections(self.config, traits)
+        own = set(self.class_own_traits(config=True))
+        configuration.require_inside(self.serverapp.config, own)
+        configuration.require_inside(self.config, own)
         roles = configuration.appended(self.config, "roles")
         if roles is not None:
             self.roles = roles
+        if self.roles is None:
+            configuration.require_read(self.config, "roles")
 
     def _install(self) -> None:
         """Put the guard before the web application."""

@@ -6,6 +6,7 @@ section that nobody has, and a server without its policy would be open to everyb
 
 from __future__ import annotations
 
+import ast
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -142,6 +143,24 @@ def require_all_read(server: ServerApp, loaded: list[str]) -> None:
     for path in files(server):
         if path.resolve() not in read:
             load(path)
+            _require_no_stray_value(path)
+
+
+def _require_no_stray_value(path: Path) -> None:
+    """Make sure that a file which sets nothing has no value in it that somebody meant to set.
+
+    JSON that was pasted into a Python file is valid Python, and does nothing.
+    """
+    # INVARIANT: tests/test_configuration.py::test_json_pasted_into_a_python_file
+    if path.suffix != ".py":
+        return
+    for statement in ast.parse(path.read_bytes()).body:
+        value = statement.value if isinstance(statement, ast.Expr) else None
+        if isinstance(value, ast.Dict | ast.List | ast.Tuple):
+            raise ConfigurationError(
+                f"{path}, line {statement.lineno}: nothing is done with this value, expected an "
+                f"assignment such as c.{SECTION}.roles = [...]"
+            )
 
 
 def require_none_elsewhere(loaded: list[str]) -> None:
@@ -227,6 +246,50 @@ def check_sections(config: Config, traits: set[str], origin: str = "") -> None:
 
 def _folded(name: str) -> str:
     return name.replace("_", "").replace("-", "").lower()
+
+
+def require_inside(config: Config, traits: set[str]) -> None:
+    """Make sure that no trait of the section stands outside of it, as in a JSON file it may.
+
+    Raises
+    ------
+    ConfigurationError
+        One does.
+    """
+    # INVARIANT: tests/test_configuration.py::test_a_policy_outside_of_its_section
+    for name in config:
+        if name in traits:
+            raise ConfigurationError(
+                f"{name!r} stands outside of every section, expected it in '{SECTION}': "
+                f'{{"{SECTION}": {{"{name}": ...}}}}'
+            )
+
+
+def require_read(config: Config, name: str) -> None:
+    """Make sure that what is None was written so.
+
+    traitlets makes None of a text on the command line that is no list, for a trait that may be
+    None: a policy with a bracket missing would be no policy.
+
+    Parameters
+    ----------
+    config
+        What was read.
+    name
+        Of a list that is None now.
+
+    Raises
+    ------
+    ConfigurationError
+        Something else was written.
+    """
+    # INVARIANT: a policy that cannot be read is not off.
+    # tests/test_configuration.py::test_a_policy_that_is_no_list_on_the_command_line
+    value = config.get(SECTION, {}).get(name)
+    # A text of the command line prints itself with its class.
+    given = str(value) if isinstance(value, str) else value
+    if given is not None and given != "None":
+        raise ConfigurationError(f"c.{SECTION}.{name}: expected a list of dicts, got {given!r}")
 
 
 def appended(config: Config, name: str) -> list[Any] | None:

@@ -117,6 +117,42 @@ async def test_a_file_that_does_not_exist_stops_the_server(start, capfd, tmp_pat
     assert "does not exist" in fails(start, capfd, f"--config={tmp_path}/none.py")
 
 
+@pytest.mark.parametrize("text", ["student", "[student]", '[{"name":"x"', "{}"])
+async def test_a_policy_that_is_no_list_on_the_command_line(start, capfd, directory, text):
+    """It is an error, not a policy that is off, and the text is quoted."""
+    (directory / "jupyter_server_config.py").write_text(f"c.JupyterAuthz.roles = [{ROLE!r}]")
+    said = fails(start, capfd, f"--JupyterAuthz.roles={text}")
+    assert "expected" in said
+    assert "command line" in said or text in said
+
+
+async def test_none_on_the_command_line(start):
+    """Who writes None means off."""
+    assert start("--JupyterAuthz.roles=None") is None
+
+
+@pytest.mark.parametrize("base", ["jupyter_server_config", "jupyter_authz_config"])
+async def test_a_policy_outside_of_its_section(directory, start, capfd, base):
+    """In JSON the section is a level of its own."""
+    (directory / f"{base}.json").write_text(json.dumps({"roles": [ROLE]}))
+    assert "'roles' stands outside" in fails(start, capfd)
+
+
+async def test_json_pasted_into_a_python_file(directory, start, capfd):
+    """It is valid Python, and does nothing."""
+    text = json.dumps({"JupyterAuthz": {"roles": [ROLE]}})
+    (directory / "jupyter_authz_config.py").write_text(f'"""Mine."""\n\n{text}\n')
+    assert "jupyter_authz_config.py, line 3: nothing is done" in fails(start, capfd)
+
+
+async def test_an_error_in_the_policy_tells_the_file(directory, start, capfd):
+    """The server itself says in which file the mistake is."""
+    role = {**ROLE, "allows": ["*"]}
+    path = directory / "jupyter_authz_config.py"
+    path.write_text(f"c.JupyterAuthz.roles = [{role!r}]")
+    assert f"{path}: role 'all': unknown key 'allows'" in fails(start, capfd)
+
+
 def test_an_error_tells_the_line(tmp_path):
     """The message names file and line."""
     path = tmp_path / "a.py"
