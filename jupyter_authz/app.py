@@ -34,6 +34,7 @@ class RoleList(List[list[Any]]):
     """A list that is None by default, and says so in the help."""
 
     def default_value_repr(self) -> str:
+        """Give the default as the help shows it."""
         return "None"
 
 

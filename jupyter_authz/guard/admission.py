@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
+from tornado.httputil import HTTPHeaders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 
 _ADMISSION = "jupyter_authz_admission"
 _AT_ONCE = "jupyter_authz_at_once"
-# Their `get_user` is a coroutine that has nothing to wait for.
-_WAITING_FOR_NOTHING = (IdentityProvider, PasswordIdentityProvider)
+
+
+_NO_HEADERS = HTTPHeaders()
 
 
 class Admission(NamedTuple):
@@ -36,12 +38,15 @@ class Admission(NamedTuple):
     noted
         What the identity provider noted on the handler that it was given: that a token was used,
         which cookies to set.
+    headers
+        Of the reply, that it set.
     """
 
     route: Route
     user: Any
     decision: Decision
     noted: Mapping[str, Any]
+    headers: HTTPHeaders = _NO_HEADERS
 
 
 def admit(request: Any, admission: Admission) -> None:
@@ -76,12 +81,24 @@ def remember_users(provider: Any) -> None:
             return get_user(handler)
         for name, value in admission.noted.items():
             vars(handler).setdefault(name, value)
+        for name in admission.headers:
+            handler.clear_header(name)
+            for value in admission.headers.get_list(name):
+                handler.add_header(name, value)
         return admission.user
 
     setattr(get_user_once, _ADMISSION, True)
-    own = getattr(get_user, "__func__", None) is IdentityProvider.get_user
-    setattr(get_user_once, _AT_ONCE, own and type(provider) in _WAITING_FOR_NOTHING)
+    setattr(get_user_once, _AT_ONCE, _waits_for_nothing(provider))
     provider.get_user = get_user_once
+
+
+def _waits_for_nothing(provider: Any) -> bool:
+    """Whether this is Jupyter's own, and nobody has put other functions into it."""
+    functions = ("get_user", "_get_user", "get_user_token", "get_user_cookie")
+    return type(provider) in (IdentityProvider, PasswordIdentityProvider) and all(
+        getattr(getattr(provider, name, None), "__module__", None) == IdentityProvider.__module__
+        for name in functions
+    )
 
 
 def answers_at_once(provider: Any) -> bool:

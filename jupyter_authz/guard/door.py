@@ -18,7 +18,7 @@ from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado.httputil import HTTPHeaders
 from tornado.util import ObjectDict
-from tornado.web import HTTPError, authenticated
+from tornado.web import Finish, HTTPError, RequestHandler, authenticated
 from tornado.websocket import WebSocketHandler
 
 from jupyter_authz.errors import GuardError
@@ -76,10 +76,13 @@ class Door(JupyterHandler):
     def _complete(self) -> None:
         """Do what tornado's constructor does: it is needed for answers, and takes its time."""
         if "ui" not in vars(self):
+            CallContext.set(CallContext.JUPYTER_HANDLER, self)
             super().__init__(self.application, self.request)
             # It refers back, and a door is gone in no time.
             self.ui = ObjectDict()
             self._transforms = [make(self.request) for make in self.application.transforms]
+            # The headers that tornado and Jupyter begin with.
+            self._given = dict(self._headers.get_all())
 
     def on_connection_close(self) -> None:
         """Note that nobody waits for the handler."""
@@ -89,6 +92,12 @@ class Door(JupyterHandler):
     def is_api(self) -> bool:
         """Whether the handler answers programs, not people who look at pages."""
         return isinstance(self, APIHandler | WebSocketHandler)
+
+    @property
+    def content_security_policy(self) -> str:
+        """The policy of what it stands in for: an API's replies load nothing."""
+        policy = super().content_security_policy
+        return f"{policy}; default-src 'none'" if self.is_api else policy
 
     def get_login_url(self) -> str:
         """Give the page to sign in; programs are refused instead, as by Jupyter."""
@@ -121,11 +130,24 @@ class Door(JupyterHandler):
             authenticated(answers.nothing)(self)
         if self._finished:
             return False
+        headers = self._headers_set_by_others()
         decision = await self.guard.decide(self)
-        if not decision or self.is_forsaken:
+        # INVARIANT: a request gets one reply, also where a hook has given it.
+        # tests/guard/test_connections.py::test_one_reply_for_each_request
+        if not decision or self.is_forsaken or self._finished:
             return False
-        admit(self.request, Admission(self.route, self.current_user, decision, noted))
+        admit(self.request, Admission(self.route, self.current_user, decision, noted, headers))
         return True
+
+    def _headers_set_by_others(self) -> HTTPHeaders:
+        """Give the headers of the reply that the identity provider has set."""
+        found = HTTPHeaders()
+        # Nobody has, where there are none yet.
+        if "ui" in vars(self):
+            for name, value in self._headers.get_all():
+                if self._given.get(name) != value:
+                    found.add(name, value)
+        return found
 
     async def settle(self, value: Any) -> Any:
         """Give a value, waiting for it where it has to be waited for."""
@@ -133,7 +155,7 @@ class Door(JupyterHandler):
             connection: Any = self.request.connection
             connection.set_close_callback(self.on_connection_close)
             # Whatever is asked there knows for which request, as in Jupyter's own `prepare`.
-            value = _for_handler(self, value)
+            CallContext.set(CallContext.JUPYTER_HANDLER, self)
         try:
             return await self._settle(value)
         except asyncio.CancelledError as error:
@@ -191,14 +213,22 @@ class Door(JupyterHandler):
         return True
 
     def start_answer(self) -> None:
-        """Start over with the headers of every answer."""
+        """Start over with the headers of every answer, and the cookies that were to be cleared."""
+        cookies = self._headers.get_list("Set-Cookie")
         self._complete()
         self.clear()
+        for cookie in cookies:
+            self.add_header("Set-Cookie", cookie)
         if hasattr(self, "_jupyter_current_user"):
             self.set_cors_headers()
 
-    def fail(self, error: Exception) -> None:
+    def fail(self, error: BaseException) -> None:
         """Answer a request that could not be decided about."""
+        if isinstance(error, Finish):
+            # Who finds out who asks has said what there is to say, such as how to sign in.
+            if not self._finished:
+                RequestHandler.finish(self, *error.args)
+            return
         if self._finished:
             self.log.error("jupyter_authz | an error after the answer", exc_info=error)
             return
@@ -211,11 +241,6 @@ class Door(JupyterHandler):
             answers.answer(self, error.status_code, message, _REASONS.get(error.status_code))
             return
         self.guard.deny_for_error(self, error)
-
-
-async def _for_handler(handler: Door, value: Awaitable[Any]) -> Any:
-    CallContext.set(CallContext.JUPYTER_HANDLER, handler)
-    return await value
 
 
 _REASONS = {400: "bad-request", 403: "not-signed-in"}

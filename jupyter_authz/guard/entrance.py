@@ -7,6 +7,7 @@ nothing of the target exists: no handler is made, so that nothing it overrides c
 from __future__ import annotations
 
 import asyncio
+from contextvars import copy_context
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
@@ -75,8 +76,8 @@ class Entrance(HTTPMessageDelegate):
         self._start_line = start_line
         if not self._streams:
             return None
-        self._task = asyncio.current_task()
-        return self._enter()
+        self._task = asyncio.ensure_future(self._enter())
+        return self._task
 
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Take a piece of the body."""
@@ -90,7 +91,9 @@ class Entrance(HTTPMessageDelegate):
         """Take the end of the request."""
         if not self._streams:
             self._request.body = bytes(self._body)
-            self._task = begun(self._enter())
+            # INVARIANT: what one request leaves in its context is not there for the next one of
+            # the connection. tests/guard/test_connections.py::test_context_ends_with_the_request
+            self._task = copy_context().run(begun, self._enter())
         elif self._delegate is not None:
             self._delegate.finish()
 
@@ -114,7 +117,7 @@ class Entrance(HTTPMessageDelegate):
         door = self._guard.door(self._route, self._request)
         try:
             is_let_in = await door.lets_in(self._arguments, self.settle, streams=self._streams)
-        except Exception as error:  # noqa: BLE001 - nobody else would answer
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - nobody else would answer
             door.fail(error)
             return
         if not is_let_in:

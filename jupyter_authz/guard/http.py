@@ -242,11 +242,16 @@ class Guard:
         """
         request = f"{handler.request.method} {handler.request.path}"
         recorded = self._recorder.record(decision, subject, request)
+        if handler._finished:  # noqa: SLF001 - tornado gives no other way
+            # A hook has given its own answer.
+            return
         if isinstance(handler, Door):
             handler.start_answer()
         answers.deny(handler, self.denied_status, recorded)
 
-    def deny_for_error(self, door: Door, error: Exception, subject: Subject | None = None) -> None:
+    def deny_for_error(
+        self, door: Door, error: BaseException, subject: Subject | None = None
+    ) -> None:
         """Record an error while deciding, and deny."""
         request = f"{door.request.method} {door.request.path}"
         self._log.error("jupyter_authz | an error while deciding about %s", request, exc_info=error)

@@ -52,15 +52,15 @@ class Nearby:
 
     def __init__(self, depth: int) -> None:
         self._depth = depth
-        # Every list of rules, and what was in it; rules are added at any time, by anybody.
-        self._lists: list[list[Rule]] = []
+        # Every router, and its rules when they were last looked at; anybody adds some at any time.
+        self._routers: list[RuleRouter] = []
         self._known: list[list[Rule]] = []
         self._leaves: list[tuple[str, Leaf]] = []
         self._found: dict[str, tuple[Leaf, ...]] = {}
 
     def rules(self, router: RuleRouter, path: str) -> tuple[Leaf, ...]:
         """Give the rules that could match a path, in the order in which they are tried."""
-        if not self._known or self._lists != self._known:
+        if not self._known or [some.rules for some in self._routers] != self._known:
             self._look_again(router)
         beginning = "/".join(path.split("/", self._depth)[: self._depth])
         found = self._found.get(beginning)
@@ -76,8 +76,8 @@ class Nearby:
         return found
 
     def _look_again(self, router: RuleRouter) -> None:
-        self._lists = [some.rules for some in _routers(router)]
-        self._known = [list(rules) for rules in self._lists]
+        self._routers = list(_routers(router))
+        self._known = [list(some.rules) for some in self._routers]
         self._leaves = [
             (
                 literal_beginning(rule.matcher),
@@ -100,7 +100,7 @@ def literal_beginning(matcher: Matcher) -> str:
     if matcher.__class__ is not PathMatches:
         return ""
     pattern, flags = matcher.regex.pattern, matcher.regex.flags
-    if flags & re.IGNORECASE or _has_alternatives(pattern):
+    if flags & (re.IGNORECASE | re.VERBOSE) or "(?#" in pattern or _has_alternatives(pattern):
         return ""
     text = pattern.removeprefix("^")
     literal = _LITERAL.match(text).group()  # type: ignore[union-attr]  # it matches anything

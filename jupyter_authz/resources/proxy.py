@@ -32,7 +32,8 @@ def _remote(request: Request) -> Any:
 
 def _configured(request: Request) -> Any:
     """Find the name under which the operator configured the application: it is in the URL."""
-    return request.url.removesuffix(part(0)(request)).strip("/")
+    url = request.url
+    return None if url is None else url.removesuffix(part(0)(request)).strip("/")
 
 
 def _plain(source: Source) -> Source:

@@ -60,9 +60,16 @@ class Request:
         return body_read
 
     @property
-    def url(self) -> str:
-        """The path below the base URL, percent-decoded, as the router decoded its arguments."""
-        return unquote(self.handler.request.path.removeprefix(self.handler.settings["base_url"]))
+    def url(self) -> str | None:
+        """The path below the base URL, percent-decoded, as the router decoded its arguments.
+
+        Unknown where the path does not begin with the base URL: Jupyter takes that for a pattern,
+        in which a dot is any character.
+        """
+        # INVARIANT: tests/guard/test_connections.py::test_a_base_url_is_no_pattern
+        path = unquote(self.handler.request.path)
+        base = unquote(self.handler.settings["base_url"])
+        return path.removeprefix(base) if path.startswith(base) else None
 
     @property
     def username(self) -> str | None:
