@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traitlets.config import Configurable
+from traitlets.config.loader import LazyConfigValue
 
 from jupyter_authz.cli.findings import Finding
 from jupyter_authz.cli.sources import replaced_by
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from jupyter_authz.cli.sources import Source
 
+# What is replaced as a whole; also what was only to be added.
+_CONTAINERS = (list, tuple, dict, LazyConfigValue)
 # As much alike as `AccountIdentityProvider` and `AccountsIdentityProvider`.
 _ALIKE = 0.85
 # Directories from which Jupyter Server takes only which extensions are enabled.
@@ -45,7 +48,7 @@ def _replaced(sources: Sequence[Source]) -> Iterator[Finding]:
     for number, source in enumerate(sources):
         for trait, value in source.settings.items():
             other = replaced_by(number, trait, sources)
-            if other is not None and value and isinstance(value, list | tuple | dict):
+            if other is not None and value and isinstance(value, _CONTAINERS):
                 yield Finding(
                     "replaced",
                     f"c.{SECTION}.{trait} of {source.origin} has no effect, since {other} "

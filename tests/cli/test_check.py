@@ -193,6 +193,16 @@ def test_server_file_counts_before_the_file_of_the_extension(authz, configure):
     assert report["files"][0]["sets"] == [{"trait": "roles", "replaced_by": server}]
 
 
+def test_what_is_appended_too_early_is_a_warning(authz, configure):
+    """A role that is added to a list which is replaced later is lost."""
+    own = configure(f"c.JupyterAuthz.roles.append({ROLE})", "jupyter_authz_config.py")
+    configure("c.JupyterAuthz.roles = []")
+    result = authz("check", "--json")
+    assert result.json["roles"] == []
+    (warning,) = result.warnings("replaced")
+    assert f"c.JupyterAuthz.roles of {own} has no effect" in warning
+
+
 def test_appended_and_included_roles(authz, configure, home):
     """A role that is appended, or stands in an included file, is found where it was written."""
     other = ROLE.replace('"all"', '"other"')
