@@ -9,19 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
-from tornado.httputil import HTTPHeaders
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+    from tornado.httputil import HTTPHeaders
 
     from jupyter_authz.guard.routes import Route
     from jupyter_authz.model import Decision
 
 _ADMISSION = "jupyter_authz_admission"
 _AT_ONCE = "jupyter_authz_at_once"
-
-
-_NO_HEADERS = HTTPHeaders()
 
 
 class Admission(NamedTuple):
@@ -39,14 +37,14 @@ class Admission(NamedTuple):
         What the identity provider noted on the handler that it was given: that a token was used,
         which cookies to set.
     headers
-        Of the reply, that it set.
+        Of the reply, that it set, or None.
     """
 
     route: Route
     user: Any
     decision: Decision
     noted: Mapping[str, Any]
-    headers: HTTPHeaders = _NO_HEADERS
+    headers: HTTPHeaders | None
 
 
 def admit(request: Any, admission: Admission) -> None:
@@ -81,10 +79,11 @@ def remember_users(provider: Any) -> None:
             return get_user(handler)
         for name, value in admission.noted.items():
             vars(handler).setdefault(name, value)
-        for name in admission.headers:
-            handler.clear_header(name)
-            for value in admission.headers.get_list(name):
-                handler.add_header(name, value)
+        if admission.headers is not None:
+            for name in admission.headers:
+                handler.clear_header(name)
+                for value in admission.headers.get_list(name):
+                    handler.add_header(name, value)
         return admission.user
 
     setattr(get_user_once, _ADMISSION, True)

@@ -55,6 +55,8 @@ class Door(JupyterHandler):
     is_jupyter: ClassVar[bool] = False
     # Whether the client has gone away meanwhile.
     is_forsaken = False
+    # Whether it is like any other handler by now.
+    is_complete = False
     # As after tornado's constructor.
     _finished = False
     _headers_written = False
@@ -75,7 +77,8 @@ class Door(JupyterHandler):
 
     def _complete(self) -> None:
         """Do what tornado's constructor does: it is needed for answers, and takes its time."""
-        if "ui" not in vars(self):
+        if not self.is_complete:
+            self.is_complete = True
             CallContext.set(CallContext.JUPYTER_HANDLER, self)
             super().__init__(self.application, self.request)
             # It refers back, and a door is gone in no time.
@@ -130,7 +133,7 @@ class Door(JupyterHandler):
             authenticated(answers.nothing)(self)
         if self._finished:
             return False
-        headers = self._headers_set_by_others()
+        headers = self._headers_set_by_others() if self.is_complete else None
         decision = await self.guard.decide(self)
         # INVARIANT: a request gets one reply, also where a hook has given it.
         # tests/guard/test_connections.py::test_one_reply_for_each_request
@@ -139,15 +142,13 @@ class Door(JupyterHandler):
         admit(self.request, Admission(self.route, self.current_user, decision, noted, headers))
         return True
 
-    def _headers_set_by_others(self) -> HTTPHeaders:
-        """Give the headers of the reply that the identity provider has set."""
+    def _headers_set_by_others(self) -> HTTPHeaders | None:
+        """Give the headers of the reply that the identity provider has set, if there are any."""
         found = HTTPHeaders()
-        # Nobody has, where there are none yet.
-        if "ui" in vars(self):
-            for name, value in self._headers.get_all():
-                if self._given.get(name) != value:
-                    found.add(name, value)
-        return found
+        for name, value in self._headers.get_all():
+            if self._given.get(name) != value:
+                found.add(name, value)
+        return found or None
 
     async def settle(self, value: Any) -> Any:
         """Give a value, waiting for it where it has to be waited for."""
