@@ -208,6 +208,10 @@ class Kernel:
             )
         )
         while True:
+            # A reply of several small packets must not wait for an acknowledgement of the first.
+            if hasattr(socket, "TCP_QUICKACK"):
+                connection = self.socket.protocol.stream.socket
+                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
             message = json.loads(await self.socket.read_message())
             if (
                 message["msg_type"] == "kernel_info_reply"
