@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 hook.install()
 
 
-class RoleList(List[list[Any]]):
+class RoleList(List):  # type: ignore[type-arg]  # in older traitlets it takes none
     """A list that is None by default, and says so in the help."""
 
     def default_value_repr(self) -> str:
