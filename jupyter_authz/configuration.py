@@ -147,14 +147,16 @@ def require_all_read(server: ServerApp, loaded: list[str]) -> None:
 
 
 def _require_no_stray_value(path: Path) -> None:
-    """Make sure that a file which sets nothing has no value in it that somebody meant to set.
+    """Make sure that a file which sets nothing has no policy in it that somebody meant to set.
 
-    JSON that was pasted into a Python file is valid Python, and does nothing.
+    JSON that was pasted into a Python file is valid Python, and does nothing. What else stands in
+    the files of others is their own affair.
     """
     # INVARIANT: tests/test_configuration.py::test_json_pasted_into_a_python_file
-    if path.suffix != ".py":
+    source = path.read_bytes()
+    if path.suffix != ".py" or (path.stem != FILE_NAME and SECTION.encode() not in source):
         return
-    for statement in ast.parse(path.read_bytes()).body:
+    for statement in ast.parse(source).body:
         value = statement.value if isinstance(statement, ast.Expr) else None
         if isinstance(value, ast.Dict | ast.List | ast.Tuple):
             raise ConfigurationError(

@@ -133,7 +133,8 @@ class Decision:
     allowed
         The answer.
     reason
-        One word for machines: ``allowed``, ``transparent``, ``public``; or why it was denied:
+        One word for machines: ``allowed``, ``on-the-way`` (a directory that leads to something
+        readable), ``transparent``, ``public``; or why it was denied:
         ``no-role``, ``denied-by-role``, ``hook``, ``authorizer``, ``cross-site``,
         ``unclassified``, ``error``.
     question

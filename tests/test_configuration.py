@@ -152,6 +152,12 @@ async def test_json_pasted_into_a_python_file(directory, start, capfd):
     assert "jupyter_authz_config.py, line 3: nothing is done" in fails(start, capfd)
 
 
+async def test_values_in_the_files_of_others_are_theirs(directory, start):
+    """Without a policy nothing is refused that was not before."""
+    (directory / "jupyter_server_config.py").write_text("['of', 'no', 'use']\n")
+    assert start() is None
+
+
 async def test_an_error_in_the_policy_tells_the_file(directory, start, capfd):
     """The server itself says in which file the mistake is."""
     role = {**ROLE, "allows": ["*"]}
