@@ -17,6 +17,7 @@ from jupyter_authz.guard.http import Guard
 from jupyter_authz.policy.base import BASE_PERMISSIONS
 from jupyter_authz.policy.engine import Policy
 from jupyter_authz.policy.filesystem import is_case_insensitive
+from jupyter_authz.policy.garbage import keep_from_collection
 from jupyter_authz.policy.permissions import Grammar
 from jupyter_authz.policy.roles import read_base_permissions, read_memberships, read_roles
 from jupyter_authz.resources.registry import read_resources, table_of
@@ -295,6 +296,13 @@ class JupyterAuthz(ExtensionApp):
             identity_provider=self.serverapp.identity_provider,
             previous=None if isinstance(previous, PolicyAuthorizer) else previous,
         )
+
+    async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        # Here, and not when it is read: now all is there that stays, the server listens already,
+        # and a server that only a test has made never gets here.
+        del serverapp
+        if self.guard is not None and self.guard.policy is not None:
+            keep_from_collection()
 
     def _log_state(self) -> None:
         assert self.guard is not None

@@ -6,7 +6,7 @@ Stands left of everything else: every other module may import from here.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Action = Literal["read", "write", "execute"]
 
@@ -54,8 +54,8 @@ class Subject:
         return bool(name) and name not in {".", ".."} and "/" not in name and "\0" not in name
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+# Made for every request and every entry of a list: named tuples are made in a fraction of the time.
+class Resource(NamedTuple):
     """What is asked for: a type and what is known about this one.
 
     Parameters
@@ -83,8 +83,7 @@ class Resource:
     whole: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """One thing a request asks, whether something may be read, written or executed.
 
     Parameters

@@ -186,11 +186,10 @@ class Door(JupyterHandler):
         own = vars(self)
         before = len(own)
         user: Any = provider.get_user(self)
-        if isawaitable(user):
-            if answers_at_once(provider) and iscoroutine(user):
-                user = await taken(user)
-            else:
-                user = await self.settle(user)
+        if iscoroutine(user) and answers_at_once(provider):
+            user = await taken(user)
+        elif isawaitable(user):
+            user = await self.settle(user)
         # What is new in a dict comes last.
         noted = dict(islice(own.items(), before, None)) if len(own) > before else _NOTHING
         self.current_user = self._jupyter_current_user = user

@@ -5,7 +5,6 @@ Stands between the tables and the decision.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_authz.model import Question
@@ -55,11 +54,11 @@ async def questions(
                 attributes = await door.settle(ask.finder(request))
                 if attributes is None:
                     continue
-                resource = replace(resource, **attributes)
+                resource = resource._replace(**attributes)
             if ask.tree:
                 tree = resource.path if ask.tree is True else as_path(ask.tree(request))
                 if await is_directory(door, tree):
-                    resource = replace(resource, whole=True)
+                    resource = resource._replace(whole=True)
         found.append(Question(ask.action, resource, ask.scope))
     return found
 

@@ -121,7 +121,7 @@ class Routes:
         self._registered: dict[int, tuple[Rule, str]] = {}
         self._routes: dict[int, tuple[Rule, Route]] = {}
         self._by_class: dict[type, Route] = {}
-        depth = application.settings["base_url"].count("/") + 1
+        depth = application.settings["base_url"].count("/") + 2
         self._nearby = Nearby(depth)
 
     def note_registration(self, known: set[int], package: str) -> None:
