@@ -65,7 +65,7 @@ class Door(JupyterHandler):
         """Make a door that may never have to answer; most requests are let in."""
         self.application = application
         self.request = request
-        self._provider = self.identity_provider
+        self._provider = application.settings["identity_provider"]
         self.is_hooked = hook.replaced() is not None
         # Others, and hooks, may do with it whatever can be done with a handler.
         if self.is_hooked or type(self._provider) not in _WELL_KNOWN:

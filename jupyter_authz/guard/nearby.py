@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # Beginnings of paths that are remembered; anybody can make up more.
 _MOST_REMEMBERED = 1000
 _LITERAL = re.compile(r"[A-Za-z0-9_/-]*")
+# Of a regular expression: what is escaped, sets of characters, parentheses and bars.
+_TOKENS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()|]", re.DOTALL)
 
 
 def leaves(router: RuleRouter, above: tuple[Rule, ...] = ()) -> Iterator[Leaf]:
@@ -109,15 +111,10 @@ def literal_beginning(matcher: Matcher) -> str:
 
 
 def _has_alternatives(pattern: str) -> bool:
-    """Whether a pattern may have alternatives outside of parentheses."""
-    if "|" not in pattern:
-        return False
-    if "[" in pattern or "\\" in pattern:
-        # Parentheses may be no parentheses there.
-        return True
+    """Whether a pattern has alternatives outside of parentheses: it may begin with either."""
     depth = 0
-    for character in pattern:
-        depth += (character == "(") - (character == ")")
-        if character == "|" and depth == 0:
+    for found in _TOKENS.findall(pattern):
+        depth += (found == "(") - (found == ")")
+        if found == "|" and depth == 0:
             return True
     return False

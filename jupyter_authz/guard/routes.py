@@ -16,7 +16,6 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.extension.manager import ExtensionPoint
 from jupyter_server.serverapp import ServerApp
 from jupyter_server.utils import url_path_join
-from tornado.routing import PathMatches
 from tornado.web import RequestHandler, _has_stream_request_body
 from tornado.websocket import WebSocketHandler
 
@@ -142,12 +141,9 @@ class Routes:
         """Give the rules that match a request, as tornado tries them, and what they matched."""
         path = request.path
         for rule, above in self._nearby.rules(self._application.default_router, path):
-            matcher = rule.matcher
-            if matcher.__class__ is PathMatches and matcher.regex.match(path) is None:
-                continue
             if above and any(router.matcher.match(request) is None for router in above):
                 continue
-            matched = matcher.match(request)
+            matched = rule.matcher.match(request)
             if matched is None:
                 continue
             if rule.target_kwargs:
