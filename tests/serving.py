@@ -53,7 +53,7 @@ class Client:
             sent.setdefault("Authorization", f"token {self.token}")
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)
         try:
-            content = None if body is None else json.dumps(body)
+            content = body if body is None or isinstance(body, bytes) else json.dumps(body)
             connection.request(method, f"/{path.lstrip('/')}", body=content, headers=sent)
             reply = connection.getresponse()
             return Reply(reply.status, reply.headers, reply.read())

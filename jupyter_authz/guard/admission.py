@@ -6,9 +6,14 @@ user or its authorizer about an action, gets what the guard decided with.
 
 from __future__ import annotations
 
+import sys
+from inspect import iscoroutinefunction
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
+
+from jupyter_authz.identity import AccountsIdentityProvider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +24,12 @@ if TYPE_CHECKING:
     from jupyter_authz.model import Decision
 
 _ADMISSION = "jupyter_authz_admission"
-_AT_ONCE = "jupyter_authz_at_once"
+# Where tornado's handlers keep the cookies to set.
+_COOKIES = "_new_cookie"
+
+# Identity providers that look at a request and may set cookies, but answer nothing.
+_AT_ONCE = (IdentityProvider, PasswordIdentityProvider)
+_WELL_KNOWN = (*_AT_ONCE, AccountsIdentityProvider)
 
 
 class Admission(NamedTuple):
@@ -68,7 +78,8 @@ def remember_users(provider: Any) -> None:
         leaves on the handler what it left on the guard.
     """
     get_user = provider.get_user
-    if getattr(get_user, _ADMISSION, False):
+    # What others wrap around it with `functools.wraps` has its attributes, and is not it.
+    if getattr(get_user, _ADMISSION, None) is get_user:
         return
 
     def get_user_once(handler: Any) -> Any:
@@ -77,29 +88,59 @@ def remember_users(provider: Any) -> None:
         admission = admission_of(handler)
         if admission is None:
             return get_user(handler)
-        for name, value in admission.noted.items():
-            vars(handler).setdefault(name, value)
-        if admission.headers is not None:
-            for name in admission.headers:
-                handler.clear_header(name)
-                for value in admission.headers.get_list(name):
-                    handler.add_header(name, value)
-        return admission.user
+        if not hasattr(handler, _ADMISSION):
+            setattr(handler, _ADMISSION, admission)
+            _leave(handler, admission)
+        # Callers may count on what they know the provider to give.
+        return _given(admission.user) if is_async else admission.user
 
-    setattr(get_user_once, _ADMISSION, True)
-    setattr(get_user_once, _AT_ONCE, _waits_for_nothing(provider))
-    provider.get_user = get_user_once
+    is_async = iscoroutinefunction(get_user)
+    known: Any = get_user_once
+    setattr(known, _ADMISSION, known)
+    known.is_well_known = is_unchanged(provider)
+    known.answers_at_once = known.is_well_known and type(provider) in _AT_ONCE
+    provider.get_user = known
 
 
-def _waits_for_nothing(provider: Any) -> bool:
-    """Whether this is Jupyter's own, and nobody has put other functions into it."""
-    functions = ("get_user", "_get_user", "get_user_token", "get_user_cookie")
-    return type(provider) in (IdentityProvider, PasswordIdentityProvider) and all(
-        getattr(getattr(provider, name, None), "__module__", None) == IdentityProvider.__module__
-        for name in functions
+async def _given(user: Any) -> Any:
+    return user
+
+
+def _leave(handler: Any, admission: Admission) -> None:
+    """Leave on a handler, once, what the identity provider would have left on it."""
+    own = vars(handler)
+    for name, value in admission.noted.items():
+        if name == _COOKIES and name in own:
+            own[name].update(value)
+        else:
+            own[name] = value
+    if admission.headers is not None:
+        for name in admission.headers:
+            handler.clear_header(name)
+            for value in admission.headers.get_list(name):
+                handler.add_header(name, value)
+
+
+def is_unchanged(provider: Any) -> bool:
+    """Whether a provider is one of those known here, and nobody has put functions into it."""
+    kind = type(provider)
+    if kind not in _WELL_KNOWN or any(hasattr(kind, name) for name in vars(provider)):
+        return False
+    return all(
+        # A function that was put in has other globals, whatever it says it is.
+        function.__globals__ is vars(sys.modules[base.__module__])
+        for base in kind.__mro__
+        if issubclass(base, IdentityProvider)
+        for function in vars(base).values()
+        if isinstance(function, FunctionType)
     )
+
+
+def is_well_known(provider: Any) -> bool:
+    """Whether a provider to be remembered sets cookies at most, and answers nothing."""
+    return bool(provider.get_user.is_well_known)
 
 
 def answers_at_once(provider: Any) -> bool:
     """Whether a provider to be remembered is Jupyter's own, which waits for nothing."""
-    return getattr(provider.get_user, _AT_ONCE, False)
+    return bool(provider.get_user.answers_at_once)

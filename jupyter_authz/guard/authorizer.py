@@ -64,6 +64,12 @@ class PolicyAuthorizer(Authorizer):
         if guard is None:
             self._require_extension()
 
+    def __getattr__(self, name: str) -> Any:
+        """Give what an operator's authorizer has besides: their handlers may use it."""
+        if name.startswith("__") or self.previous is None:
+            raise AttributeError(name)
+        return getattr(self.previous, name)
+
     def _require_extension(self) -> None:
         # INVARIANT: without the extension there is no guard, and then there is no server.
         # tests/guard/test_authorizer.py::test_server_with_a_disabled_extension_does_not_start

@@ -9,10 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
+from tornado.web import HTTPError
+
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
 
 _HEADERS = ("X-Xsrftoken", "X-Csrftoken")
+_FORM = "application/x-www-form-urlencoded"
 # Arguments that tornado and Jupyter read as credentials.
 _ARGUMENTS = ("token", "_xsrf")
 
@@ -31,6 +34,7 @@ def hide_credentials(handler: JupyterHandler) -> None:
     request: Any = handler.request
     _hide_headers(handler)
     _hide_cookies(handler)
+    _hide_in_body(handler)
     query = "&".join(part for part in request.query.split("&") if not _is_credential(part))
     if query != request.query:
         request.query = query
@@ -54,6 +58,20 @@ def _hide_headers(handler: JupyterHandler) -> None:
         headers.pop(name, None)
     if any(map(_is_credential, urlsplit(headers.get("Referer", "")).query.split("&"))):
         headers.pop("Referer")
+
+
+def _hide_in_body(handler: JupyterHandler) -> None:
+    """Take them out of a form, too, where tornado reads arguments as it does in the query."""
+    request: Any = handler.request
+    if not any(name in request.body_arguments for name in _ARGUMENTS):
+        return
+    if not request.headers.get("Content-Type", "").startswith(_FORM):
+        raise HTTPError(400, "Send the token in the Authorization header, not in the form")
+    parts = request.body.decode("latin-1").split("&")
+    request.body = "&".join(part for part in parts if not _is_credential(part)).encode("latin-1")
+    request.headers["Content-Length"] = str(len(request.body))
+    for name in _ARGUMENTS:
+        request.body_arguments.pop(name, None)
 
 
 def _hide_cookies(handler: JupyterHandler) -> None:

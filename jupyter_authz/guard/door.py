@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_server import CallContext
-from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado.httputil import HTTPHeaders
 from tornado.util import ObjectDict
@@ -23,9 +22,14 @@ from tornado.websocket import WebSocketHandler
 
 from jupyter_authz.errors import GuardError
 from jupyter_authz.guard import answers, hook
-from jupyter_authz.guard.admission import Admission, admit, answers_at_once, remember_users
+from jupyter_authz.guard.admission import (
+    Admission,
+    admit,
+    answers_at_once,
+    is_well_known,
+    remember_users,
+)
 from jupyter_authz.guard.steps import taken
-from jupyter_authz.identity import AccountsIdentityProvider
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -38,8 +42,6 @@ if TYPE_CHECKING:
 
     Settle = Callable[[Any], Awaitable[Any]]
 
-# Identity providers that look at a request and may set cookies, but answer nothing.
-_WELL_KNOWN = (IdentityProvider, PasswordIdentityProvider, AccountsIdentityProvider)
 _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -67,8 +69,9 @@ class Door(JupyterHandler):
         self.request = request
         self._provider = application.settings["identity_provider"]
         self.is_hooked = hook.replaced() is not None
+        remember_users(self._provider)
         # Others, and hooks, may do with it whatever can be done with a handler.
-        if self.is_hooked or type(self._provider) not in _WELL_KNOWN:
+        if self.is_hooked or not is_well_known(self._provider):
             self._complete()
 
     @cached_property
@@ -79,7 +82,7 @@ class Door(JupyterHandler):
         """Do what tornado's constructor does: it is needed for answers, and takes its time."""
         if not self.is_complete:
             self.is_complete = True
-            CallContext.set(CallContext.JUPYTER_HANDLER, self)
+            self.announce()
             super().__init__(self.application, self.request)
             # It refers back, and a door is gone in no time.
             self.ui = ObjectDict()
@@ -128,35 +131,52 @@ class Door(JupyterHandler):
         if self._answers_preflight():
             return False
         noted = await self._identify()
-        if self.current_user is None and not self._finished:
+        if self.current_user is None and not self.has_answered:
             self.start_answer()
             authenticated(answers.nothing)(self)
-        if self._finished:
+        if self.has_answered:
+            self.end_answer()
             return False
-        headers = self._headers_set_by_others() if self.is_complete else None
+        headers = self._headers_set_by_others() if "_headers" in vars(self) else None
         decision = await self.guard.decide(self)
         # INVARIANT: a request gets one reply, also where a hook has given it.
         # tests/guard/test_connections.py::test_one_reply_for_each_request
-        if not decision or self.is_forsaken or self._finished:
+        if self.has_answered:
+            self.end_answer()
+            return False
+        if not decision or self.is_forsaken:
             return False
         admit(self.request, Admission(self.route, self.current_user, decision, noted, headers))
         return True
+
+    @property
+    def has_answered(self) -> bool:
+        """Whether somebody has given an answer, or begun one, which is then the only one."""
+        return self._finished or self._headers_written
+
+    def end_answer(self) -> None:
+        """End an answer that somebody has only begun."""
+        if not self._finished:
+            RequestHandler.finish(self)
 
     def _headers_set_by_others(self) -> HTTPHeaders | None:
         """Give the headers of the reply that the identity provider has set, if there are any."""
         found = HTTPHeaders()
         for name, value in self._headers.get_all():
-            if self._given.get(name) != value:
+            if not self.is_complete or self._given.get(name) != value:
                 found.add(name, value)
         return found or None
+
+    def announce(self) -> None:
+        """Let whatever is asked know for which request, as in Jupyter's own `prepare`."""
+        CallContext.set(CallContext.JUPYTER_HANDLER, self)
 
     async def settle(self, value: Any) -> Any:
         """Give a value, waiting for it where it has to be waited for."""
         if isawaitable(value):
             connection: Any = self.request.connection
             connection.set_close_callback(self.on_connection_close)
-            # Whatever is asked there knows for which request, as in Jupyter's own `prepare`.
-            CallContext.set(CallContext.JUPYTER_HANDLER, self)
+            self.announce()
         try:
             return await self._settle(value)
         except asyncio.CancelledError as error:
@@ -182,7 +202,6 @@ class Door(JupyterHandler):
     async def _identify(self) -> Mapping[str, Any]:
         """Find out who asks; give what the identity provider noted on the way."""
         provider = self._provider
-        remember_users(provider)
         own = vars(self)
         before = len(own)
         user: Any = provider.get_user(self)
@@ -205,6 +224,8 @@ class Door(JupyterHandler):
             return False
         if getattr(target, "options", None) is not APIHandler.options:
             return False
+        if not self.check_host():
+            raise HTTPError(403)
         self.current_user = self._jupyter_current_user = None
         self.start_answer()
         APIHandler.options(self)
@@ -227,22 +248,34 @@ class Door(JupyterHandler):
         if isinstance(error, Finish):
             # Who finds out who asks has said what there is to say, such as how to sign in.
             if not self._finished:
+                self._complete()
                 RequestHandler.finish(self, *error.args)
             return
-        if self._finished:
+        if self.has_answered:
+            self.end_answer()
             self.log.error("jupyter_authz | an error after the answer", exc_info=error)
             return
         self.start_answer()
         if isinstance(error, HTTPError) and error.status_code < 500:  # noqa: PLR2004 - not our error
             signed_in = getattr(self, "_jupyter_current_user", None) is not None
-            message = error.log_message or (
-                "Forbidden" if signed_in else "Forbidden: sign in first"
-            )
+            message = _said(error) or ("Forbidden" if signed_in else "Forbidden: sign in first")
+            if error.status_code in _WITHOUT_BODY:
+                self.set_status(error.status_code)
+                RequestHandler.finish(self)
+                return
             answers.answer(self, error.status_code, message, _REASONS.get(error.status_code))
             return
         self.guard.deny_for_error(self, error)
 
 
+def _said(error: HTTPError) -> str:
+    """Give what an error says for itself."""
+    if error.reason:
+        return str(error.reason)
+    return error.log_message % error.args if error.log_message else ""
+
+
+_WITHOUT_BODY = (204, 304)
 _REASONS = {400: "bad-request", 403: "not-signed-in"}
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         ResponseStartLine,
     )
 
+    from jupyter_authz.guard.door import Door
     from jupyter_authz.guard.http import Guard
     from jupyter_authz.guard.routes import Route
 
@@ -62,7 +63,7 @@ class Entrance(HTTPMessageDelegate):
         # A handler that takes its body in pieces is let in, or not, before the first of them.
         self._streams = route.streams
         self._start_line: Any = None
-        self._body = bytearray()
+        self._chunks: list[bytes] = []
         # The target's, once it has been let in.
         self._delegate: HTTPMessageDelegate | None = None
         # In which this goes on, once there was something to wait for.
@@ -82,7 +83,7 @@ class Entrance(HTTPMessageDelegate):
     def data_received(self, chunk: bytes) -> Awaitable[None] | None:
         """Take a piece of the body."""
         if not self._streams:
-            self._body += chunk
+            self._chunks.append(chunk)
         elif self._delegate is not None:
             return self._delegate.data_received(chunk)
         return None
@@ -90,7 +91,9 @@ class Entrance(HTTPMessageDelegate):
     def finish(self) -> None:
         """Take the end of the request."""
         if not self._streams:
-            self._request.body = bytes(self._body)
+            # Of a large body there must not be more copies than needed.
+            self._request.body = b"".join(self._chunks)
+            self._chunks.clear()
             # INVARIANT: what one request leaves in its context is not there for the next one of
             # the connection. tests/guard/test_connections.py::test_context_ends_with_the_request
             self._task = copy_context().run(begun, self._enter())
@@ -118,17 +121,24 @@ class Entrance(HTTPMessageDelegate):
         try:
             is_let_in = await door.lets_in(self._arguments, self.settle, streams=self._streams)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - nobody else would answer
-            door.fail(error)
+            try:
+                door.fail(error)
+            except Exception as second:  # noqa: BLE001 - whatever it is
+                self._give_up(door, second)
             return
         if not is_let_in:
             return
         try:
             await self._hand_over()
-        except Exception:
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - whatever it is
             # The target cannot even be made. Tornado closes the connection, too.
-            door.log.exception("Uncaught exception")
-            connection: Any = self._request.connection
-            connection.close()
+            self._give_up(door, error)
+
+    def _give_up(self, door: Door, error: BaseException) -> None:
+        """Close the connection, so that nobody waits for an answer that cannot be given."""
+        door.log.error("Uncaught exception", exc_info=error)
+        connection: Any = self._request.connection
+        connection.close()
 
     async def _hand_over(self) -> None:
         delegate = self._make_delegate()
@@ -138,6 +148,6 @@ class Entrance(HTTPMessageDelegate):
             await self.settle(received)
         if self._streams:
             return
-        if self._body:
+        if self._request.body:
             await self.settle(delegate.data_received(self._request.body))
         delegate.finish()

@@ -86,17 +86,23 @@ class Guard:
     def install(self) -> None:
         """Take over routing, and learn who registers the routes to come."""
         application: Any = self._application
-        add_handlers: Callable[..., Any] = application.add_handlers
+        self.routes.note_what_is_there()
+        application.find_handler = self.find_handler
+        application.add_handlers = self._noted(application.add_handlers)
+        for router in (application.default_router, application.wildcard_router):
+            router.add_rules = self._noted(router.add_rules)
+        application.settings["jupyter_authz_guard"] = self
 
-        def noted_add_handlers(*args: Any, **kwargs: Any) -> Any:
+    def _noted(self, add: Callable[..., Any]) -> Callable[..., Any]:
+        """Make a function that adds rules, and notes who has them added."""
+
+        def add_noted(*args: Any, **kwargs: Any) -> Any:
             known = self.routes.rule_ids()
-            result = add_handlers(*args, **kwargs)
+            result = add(*args, **kwargs)
             self.routes.note_registration(known, registering_package())
             return result
 
-        application.find_handler = self.find_handler
-        application.add_handlers = noted_add_handlers
-        application.settings["jupyter_authz_guard"] = self
+        return add_noted
 
     @property
     def is_transparent(self) -> bool:
@@ -242,10 +248,10 @@ class Guard:
         """
         request = f"{handler.request.method} {handler.request.path}"
         recorded = self._recorder.record(decision, subject, request)
-        if handler._finished:  # noqa: SLF001 - tornado gives no other way
-            # A hook has given its own answer.
-            return
         if isinstance(handler, Door):
+            if handler.has_answered:
+                # A hook has given its own answer.
+                return
             handler.start_answer()
         answers.deny(handler, self.denied_status, recorded)
 

@@ -7,7 +7,7 @@ the other; their patterns begin with literal text, and few of them as the path d
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tornado.routing import AnyMatches, HostMatches, PathMatches
 from tornado.web import _ApplicationRouter
@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 # Beginnings of paths that are remembered; anybody can make up more.
 _MOST_REMEMBERED = 1000
+_LONGEST_REMEMBERED = 200  # characters
 _LITERAL = re.compile(r"[A-Za-z0-9_/-]*")
+# What may hold comments: them, and a part in which white space and `#` mean nothing else.
+_COMMENTS = re.compile(r"\(\?(#|[a-zA-Z]*x)")
 # Of a regular expression: what is escaped, sets of characters, parentheses and bars.
 _TOKENS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()|]", re.DOTALL)
 
@@ -30,7 +33,7 @@ _TOKENS = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|[()|]", re.DOTALL)
 def leaves(router: RuleRouter, above: tuple[Rule, ...] = ()) -> Iterator[Leaf]:
     """Give the rules that lead to targets, in the order in which they are tried."""
     for rule in router.rules:
-        if isinstance(rule.target, _ApplicationRouter):
+        if _is_part(rule.target, router):
             yield from leaves(rule.target, (*above, rule))
         else:
             yield rule, above
@@ -39,8 +42,15 @@ def leaves(router: RuleRouter, above: tuple[Rule, ...] = ()) -> Iterator[Leaf]:
 def _routers(router: RuleRouter) -> Iterator[RuleRouter]:
     yield router
     for rule in router.rules:
-        if isinstance(rule.target, _ApplicationRouter):
+        if _is_part(rule.target, router):
             yield from _routers(rule.target)
+
+
+def _is_part(target: Any, router: RuleRouter) -> bool:
+    """Whether a target is a router of the same application; another's makes its own handlers."""
+    return isinstance(target, _ApplicationRouter) and target.application is getattr(
+        router, "application", None
+    )
 
 
 class Nearby:
@@ -62,7 +72,7 @@ class Nearby:
 
     def rules(self, router: RuleRouter, path: str) -> tuple[Leaf, ...]:
         """Give the rules that could match a path, in the order in which they are tried."""
-        if not self._known or [some.rules for some in self._routers] != self._known:
+        if self._routers[:1] != [router] or [some.rules for some in self._routers] != self._known:
             self._look_again(router)
         beginning = "/".join(path.split("/", self._depth)[: self._depth])
         found = self._found.get(beginning)
@@ -74,7 +84,8 @@ class Nearby:
             )
             if len(self._found) >= _MOST_REMEMBERED:
                 self._found.clear()
-            self._found[beginning] = found
+            if len(beginning) <= _LONGEST_REMEMBERED:
+                self._found[beginning] = found
         return found
 
     def _look_again(self, router: RuleRouter) -> None:
@@ -102,7 +113,11 @@ def literal_beginning(matcher: Matcher) -> str:
     if matcher.__class__ is not PathMatches:
         return ""
     pattern, flags = matcher.regex.pattern, matcher.regex.flags
-    if flags & (re.IGNORECASE | re.VERBOSE) or "(?#" in pattern or _has_alternatives(pattern):
+    if (
+        flags & (re.IGNORECASE | re.VERBOSE)
+        or _COMMENTS.search(pattern)
+        or _has_alternatives(pattern)
+    ):
         return ""
     text = pattern.removeprefix("^")
     literal = _LITERAL.match(text).group()  # type: ignore[union-attr]  # it matches anything

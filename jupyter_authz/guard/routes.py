@@ -129,6 +129,12 @@ class Routes:
             if id(rule) not in known:
                 self._registered[id(rule)] = (rule, package)
 
+    def note_what_is_there(self) -> None:
+        """Remember the rules from before the guard: those of the server itself."""
+        for rule, _ in leaves(self._application.default_router):
+            package = self._package(rule)
+            self._registered[id(rule)] = (rule, _CORE if package in _FOR_OTHERS else package)
+
     def rule_ids(self) -> set[int]:
         """Give the identities of all rules."""
         return {id(rule) for rule, _ in leaves(self._application.default_router)}
@@ -210,7 +216,8 @@ class Routes:
         front ends and extensions put theirs.
         """
         # INVARIANT: tests/guard/test_handlers.py::test_files_elsewhere_are_no_assets
-        if rule.target not in _FOR_ASSETS:
+        if rule.target not in _FOR_ASSETS or id(rule) not in self._registered:
+            # Nobody knows whose it is.
             return False
         if self._package(rule) in _FRONT_ENDS and pattern.rstrip("$") in map(self._path, _ASSETS):
             return True

@@ -5,6 +5,7 @@ The "who" of the line; right of it come the tables.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from functools import lru_cache
 from typing import Any
 
@@ -40,8 +41,9 @@ def subject_of(user: Any) -> Subject:
 
 
 def _listed(groups: Any) -> tuple[str, ...]:
-    # A string would be taken for the list of its letters.
-    if isinstance(groups, str):
+    # A string would be taken for the list of its letters, and what can be gone through but once
+    # would be empty when it is looked at again.
+    if isinstance(groups, str) or not isinstance(groups, Collection):
         raise TypeError
     return tuple(groups)
 

@@ -22,6 +22,9 @@ def user_is_authorized(self, user, action, resource=None):
     deed = self.request.headers.get("X-Deed", "")
     if deed == "context":
         unruly.LEFT.set("ann")
+    if deed == "flush":
+        self.write("the hook's own")
+        self.flush()
     if deed == "finish":
         self.finish("the hook's own")
     return "X-No" not in self.request.headers
@@ -110,7 +113,107 @@ def test_rules_and_patterns(run, roles):
     assert send(port, ("/x/rule", CLOSE)).endswith("before")
     assert send(port, ("/x/replace", CLOSE)).endswith("replaced")
     assert send(port, ("/x/rule", CLOSE)).endswith("after")
-    assert statuses(send(port, ("/yyy", CLOSE))) == ["200"]
+    for path in ("/yyy", "/www"):
+        assert statuses(send(port, (path, CLOSE))) == ["200"]
+    assert send(port, ("/o/x", CLOSE)).endswith("the other application")
+
+
+def test_denies_by_package_reach_every_rule(run, tmp_path):
+    """Whichever way an extension adds its rules, they are its own; assets are Jupyter's only."""
+    (tmp_path / "root" / "f.txt").write_text("secret")
+    port = run(roles=[{**ALL, "deny": ["execute:ext.unruly"]}])
+    for path in ("/x/left", "/y/files/f.txt", "/y/app/1", "/o/x", "/custom/f.txt"):
+        assert statuses(send(port, (path, CLOSE))) == ["403"], path
+        assert statuses(send(port, (path, CLOSE), token="")) == ["302"], path
+
+
+def test_the_user_decided_about_acts(run):
+    """Also where somebody has wrapped the provider so that it looks like what it was."""
+    denied = {"name": "denied", "users": ["u2", "u4"], "deny": ["*"]}
+    port = run(roles=[ALL, denied])
+    assert send(port, ("/x/wrap", CLOSE)).endswith("wrapped")
+    got = [send(port, ("/x/acting", CLOSE)) for _ in range(4)]
+    assert [statuses(one)[0] for one in got] == ["200", "403", "200", "403"]
+    assert [one.rpartition("acts as ")[2] for one in got[::2]] == ["u1", "u3"]
+
+
+def test_managers_know_the_request(run, tmp_path):
+    """A manager that waits for nothing is asked as in the request, and what it says counts."""
+    kept = tmp_path / "root" / "d" / "keep"
+    kept.mkdir(parents=True)
+    role = {**ALL, "deny": ["write:contents!path=d/keep/**"]}
+    port = run("c.ServerApp.contents_manager_class = 'unruly.Knowing'", [role])
+    assert statuses(send(port, ("/api/contents/d", CLOSE), method="DELETE")) == ["403"]
+    assert kept.is_dir()
+
+
+PATCHED = """
+import unruly
+from jupyter_server.auth import IdentityProvider
+async def get_user(self, handler):
+    return unruly.Busy.get_user(self, handler)
+IdentityProvider.get_user = get_user
+"""
+BUSY = "c.ServerApp.identity_provider_class = 'unruly.Busy'"
+
+
+@pytest.mark.parametrize("text", [BUSY, PATCHED], ids=["subclass", "patched"])
+def test_what_a_provider_answers(run, text):
+    """It may answer, refuse or raise as on a bare server; the connection goes on where it can."""
+    port = run(text)
+    for deed, status in (
+        ("not modified", "304"),
+        ("negotiate", "401"),
+        ("locked", "403"),
+        ("bad", "400"),
+        ("flush", "200"),
+    ):
+        got = send(port, ("/x/left", f"X-Deed: {deed}"), ("/x/left", CLOSE))
+        assert statuses(got) == [status, "200"], (deed, got)
+    assert "Account locked until 5pm" in send(port, ("/api/me", "X-Deed: locked", CLOSE))
+    assert "100% wrong: realm" in send(port, ("/api/me", "X-Deed: bad", CLOSE))
+
+
+@pytest.mark.parametrize("text", [BUSY, PATCHED], ids=["subclass", "patched"])
+def test_what_a_provider_leaves(run, text):
+    """Its cookies, headers and attributes are there once, beside the handler's own."""
+    port = run(text)
+    got = send(port, ("/x/cookies", "X-Deed: cookies", CLOSE))
+    assert {"own", "provider"} <= set(re.findall(r"Set-Cookie: (\w+)=1", got))
+    assert "Cache-Control: no-store" in got
+    assert "private" not in got
+    assert got.endswith("acme True")
+
+
+def test_a_cookie_that_is_no_longer_valid_is_cleared(run):
+    """Everywhere it may be set, also for who is let in without one."""
+    port = run("c.IdentityProvider.token = ''\nc.ServerApp.password = ''\n", base="/b/")
+    got = send(port, ("/b/x/left", "Cookie: username-localhost=bad", CLOSE), token="")
+    paths = re.findall(r'Set-Cookie: username-localhost="";.*?Path=([^;\r]*)', got)
+    assert statuses(got) == ["200"]
+    assert "/" in paths
+
+
+@pytest.mark.parametrize("roles", [[ALL], None], ids=["policy", "none"])
+def test_a_target_that_is_cancelled_closes_the_connection(run, roles):
+    """Nobody waits for an answer that cannot come."""
+    assert send(run(roles=roles), ("/x/cancels",)) == ""
+
+
+@pytest.mark.parametrize("roles", [[ALL], None], ids=["policy", "none"])
+def test_an_authorizer_keeps_what_it_can_do(run, roles):
+    """Handlers may use more of an operator's authorizer than Jupyter does."""
+    port = run("c.ServerApp.authorizer_class = 'unruly.Leveled'", roles)
+    assert send(port, ("/x/level", CLOSE)).endswith("level=5")
+
+
+def test_a_preflight_of_a_strange_host(run):
+    """It is refused as by Jupyter."""
+    port = run()
+    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+        text = "OPTIONS /api/contents HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n"
+        connection.sendall(text.encode())
+        assert statuses(connection.recv(65536).decode()) == ["403"]
 
 
 @pytest.mark.parametrize("provider", ["Cancelled", "CancelledAtOnce"])
@@ -156,13 +259,12 @@ def test_what_a_provider_does_to_the_reply(run):
     assert statuses(send(port, ("/x/left", "X-Deed: whose", CLOSE))) == ["200"]
 
 
-def test_one_reply_for_each_request(run):
-    """Also where the hook has given it, whatever it answers."""
+@pytest.mark.parametrize("deed", ["finish", "flush"])
+def test_one_reply_for_each_request(run, deed):
+    """Also where the hook has given it, or begun to, whatever it answers."""
     port = run(HOOK, None)
     for no in ([], ["X-No: 1"]):
-        got = send(
-            port, ("/x/left", "X-Deed: finish", *no), ("/x/left",), ("/x/left", CLOSE), token="tok"
-        )
+        got = send(port, ("/x/left", f"X-Deed: {deed}", *no), ("/x/left",), ("/x/left", CLOSE))
         assert statuses(got) == ["200", "200", "200"]
         assert got.count("the hook's own") == 1
         assert got.count("left=nothing") == 2

@@ -7,13 +7,20 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
+import itertools
 
+from jupyter_core.utils import ensure_async
 from jupyter_server import CallContext
-from jupyter_server.auth import PasswordIdentityProvider, User
-from jupyter_server.base.handlers import JupyterHandler
-from jupyter_server.services.contents.largefilemanager import AsyncLargeFileManager
-from tornado.routing import PathMatches, Rule
-from tornado.web import Finish, RequestHandler
+from jupyter_server.auth import AllowAllAuthorizer, PasswordIdentityProvider, User
+from jupyter_server.base.handlers import FileFindHandler, JupyterHandler
+from jupyter_server.services.contents.largefilemanager import (
+    AsyncLargeFileManager,
+    LargeFileManager,
+)
+from tornado.httputil import HTTPMessageDelegate
+from tornado.routing import PathMatches, Router, Rule
+from tornado.web import Application, Finish, HTTPError, RequestHandler, StaticFileHandler
 
 LEFT = contextvars.ContextVar("left", default="nothing")
 
@@ -31,6 +38,64 @@ class Before(RequestHandler):
 class After(RequestHandler):
     def get(self):
         self.finish("after")
+
+
+class Cookies(JupyterHandler):
+    def initialize(self):
+        self.tenant = None
+
+    async def prepare(self):
+        self.set_cookie("own", "1")
+        await super().prepare()
+
+    async def get(self):
+        self.set_header("Cache-Control", "no-store")
+        again = await ensure_async(self.identity_provider.get_user(self))
+        self.finish(f"{self.tenant} {again is self.current_user}")
+
+
+class Acting(JupyterHandler):
+    def get(self):
+        self.finish(f"acts as {self.current_user.username}")
+
+
+class Wrap(JupyterHandler):
+    """Wraps the provider's method as decorators do, and gives another user at each call."""
+
+    def get(self):
+        provider, count = self.identity_provider, itertools.count(1)
+
+        @functools.wraps(provider.get_user)
+        def get_user(handler):
+            return User(f"u{next(count)}")
+
+        provider.get_user = get_user
+        self.finish("wrapped")
+
+
+class Cancels(HTTPMessageDelegate, Router):
+    def find_handler(self, request, **_):
+        return self
+
+    async def headers_received(self, start_line, headers):
+        await _cancelled()
+
+
+class Level(JupyterHandler):
+    def get(self):
+        self.finish(f"level={self.authorizer.level()}")
+
+
+class Leveled(AllowAllAuthorizer):
+    """An operator's authorizer that can do more than Jupyter asks for."""
+
+    def level(self):
+        return 5
+
+
+class Other(RequestHandler):
+    def get(self):
+        self.finish("the other application")
 
 
 class Replace(JupyterHandler):
@@ -53,8 +118,28 @@ def _load_jupyter_server_extension(app):
             (f"{base}x/rule", Before),
             (f"{base}x/replace", Replace),
             (f"{base}zz(?#()|{base}yyy", Left),
+            (f"{base}zz(?x: # see (1)( \n)|{base}www", Left),
+            (f"{base}x/cookies", Cookies),
+            (f"{base}x/acting", Acting),
+            (f"{base}x/wrap", Wrap),
+            (f"{base}x/level", Level),
         ],
     )
+    router = app.web_app.wildcard_router
+    other = Application([(f"{base}o/.*", Other)])
+    root = {"path": app.root_dir}
+    router.add_rules(
+        [
+            Rule(PathMatches(f"{base}o/.*"), other.default_router),
+            Rule(PathMatches(f"{base}x/cancels"), Cancels()),
+            (f"{base}y/files/(.*)", StaticFileHandler, root),
+            (f"{base}custom/(.*)", FileFindHandler, {"path": [app.root_dir]}),
+            (f"{base}y/app/.*", Application([(f"{base}y/app/1", Other)])),
+        ]
+    )
+    # Before all that the server has of its own.
+    router.rules[:0] = router.rules[-5:]
+    del router.rules[-5:]
 
 
 class Busy(PasswordIdentityProvider):
@@ -73,6 +158,19 @@ class Busy(PasswordIdentityProvider):
             handler.set_status(401)
             handler.set_header("WWW-Authenticate", "Negotiate")
             raise Finish
+        if deed == "cookies":
+            handler.set_cookie("provider", "1")
+            handler.set_header("Cache-Control", "private")
+            handler.tenant = "acme"
+        if deed == "not modified":
+            raise HTTPError(304)
+        if deed == "locked":
+            raise HTTPError(403, reason="Account locked until 5pm")
+        if deed == "bad":
+            raise HTTPError(400, "100%% wrong: %s", "realm")
+        if deed == "flush":
+            handler.write("early")
+            handler.flush()
         if deed == "whose" and CallContext.get("JUPYTER_HANDLER") is not handler:
             return None
         return User("ann")
@@ -96,6 +194,15 @@ class CancelledAtOnce(PasswordIdentityProvider):
         if "X-Deed" in handler.request.headers:
             raise asyncio.CancelledError
         return User("ann")
+
+
+class Knowing(LargeFileManager):
+    """Waits for nothing, and looks for the request under way."""
+
+    def dir_exists(self, path=""):
+        if CallContext.get(CallContext.JUPYTER_HANDLER) is None:
+            return False
+        return super().dir_exists(path)
 
 
 class Contents(AsyncLargeFileManager):
