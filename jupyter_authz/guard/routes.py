@@ -126,7 +126,8 @@ class Routes:
     def note_registration(self, known: set[int], package: str) -> None:
         """Remember which package registered the rules that were not there before."""
         for rule, _ in leaves(self._application.default_router):
-            if id(rule) not in known:
+            # Who only moves a rule to another place has not made it.
+            if id(rule) not in known and id(rule) not in self._registered:
                 self._registered[id(rule)] = (rule, package)
 
     def note_what_is_there(self) -> None:

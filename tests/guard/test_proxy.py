@@ -121,18 +121,19 @@ def test_applications_never_receive_credentials(real, browser, upstream, place):
     assert received["headers"]["x-own"] == "own"
 
 
-def test_a_token_in_a_form_stays_here(real, upstream):
-    """A form that signs in reaches the application without the token."""
-    token = real.tokens["root"]
+def test_a_token_in_a_form_stays_here(real, browser, upstream):
+    """A form reaches the application without what is Jupyter's in it."""
+    token, xsrf = real.tokens["root"], browser.cookies["_xsrf"]
+    cookie = {"Cookie": browser.cookie}
     path = f"/proxy/{upstream}/x"
-    body = f"token={token}&a=1&%74oken={token}&b=%20y".encode()
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    body = f"token={token}&a=1&%74oken={token}&_xsrf={xsrf}&b=%20y".encode()
+    form = {**cookie, "Content-Type": "application/x-www-form-urlencoded"}
     reply = real().request("POST", path, body, headers=form)
     assert reply.status == 200, reply.body
     assert reply.json["body"] == "a=1&b=%20y"
-    assert token not in json.dumps(reply.json)
+    assert_hidden(reply.json, token, xsrf)
     parts = f'--x\r\nContent-Disposition: form-data; name="token"\r\n\r\n{token}\r\n--x--\r\n'
-    multipart = {"Content-Type": "multipart/form-data; boundary=x"}
+    multipart = {**cookie, "X-XSRFToken": xsrf, "Content-Type": "multipart/form-data; boundary=x"}
     assert real().request("POST", path, parts.encode(), headers=multipart).status == 400
 
 

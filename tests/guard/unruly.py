@@ -140,6 +140,9 @@ def _load_jupyter_server_extension(app):
     # Before all that the server has of its own.
     router.rules[:0] = router.rules[-5:]
     del router.rules[-5:]
+    # Some extensions add again what others have added.
+    rules, router.rules = router.rules, []
+    exec("router.add_rules(rules)", {"__name__": "mover", "router": router, "rules": rules})  # noqa: S102
 
 
 class Busy(PasswordIdentityProvider):
