@@ -142,7 +142,7 @@ def _load_jupyter_server_extension(app):
     del router.rules[-5:]
     # Some extensions add again what others have added.
     rules, router.rules = router.rules, []
-    exec("router.add_rules(rules)", {"__name__": "mover", "router": router, "rules": rules})  # noqa: S102
+    exec("router.add_rules(rules)", {"__name__": "mover", "router": router, "rules": rules})
 
 
 class Busy(PasswordIdentityProvider):
