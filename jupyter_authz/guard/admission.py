@@ -88,7 +88,7 @@ def remember_users(provider: Any) -> None:
         admission = admission_of(handler)
         if admission is None:
             return get_user(handler)
-        if not hasattr(handler, _ADMISSION):
+        if _ADMISSION not in vars(handler):
             setattr(handler, _ADMISSION, admission)
             _leave(handler, admission)
         # Callers may count on what they know the provider to give.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
@@ -79,9 +80,13 @@ async def _copy(request: Request) -> Mapping[str, Any]:
     return await _numbered(request, name, "-Copy")
 
 
+# Of a JSON object with something in it, if it is JSON at all; a large one need not be read twice.
+_BEGINS = re.compile(rb'\s*\{\s*"')
+
+
 def _is_empty(request: Request) -> bool:
     """Tell whether a PUT has no model: the server then makes a new file in the path."""
-    return not request.body
+    return not (_BEGINS.match(request.handler.request.body) or request.body)
 
 
 def _session_path(request: Request) -> Any:
