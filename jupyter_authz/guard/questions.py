@@ -82,6 +82,6 @@ async def is_directory(door: Door, path: Value) -> bool:
         return False
     manager: Any = door.contents_manager
     # INVARIANT: a manager that looks for the request under way finds it, also one that waits for
-    # nothing. tests/guard/test_handlers.py::test_managers_know_the_request
+    # nothing. tests/guard/test_connections.py::test_managers_know_the_request
     door.announce()
     return bool(await door.settle(manager.dir_exists(path)))
