@@ -17,8 +17,8 @@ from jupyter_authz.guard.crosssite import is_cross_site
 from jupyter_authz.guard.door import Door, door_class
 from jupyter_authz.guard.entrance import Entrance
 from jupyter_authz.guard.lists import filtered
-from jupyter_authz.guard.parties import AGREED, allows_all, hook_agrees, policy_agrees
-from jupyter_authz.guard.questions import questions, questions_at_once
+from jupyter_authz.guard.parties import AGREED, hook_agrees, policy_agrees
+from jupyter_authz.guard.questions import questions
 from jupyter_authz.guard.routes import Routes, registering_package
 from jupyter_authz.identity.subjects import subject_of
 from jupyter_authz.model import ACTIONS, Decision, Question, Resource
@@ -219,15 +219,12 @@ class Guard:
             return _ERROR
         policy = self.policy
         asks = door.route.row.asked(_verb(door))
-        request = Request(door)
-        asked = questions_at_once(asks, request)
-        if asked is None:
-            asked = await questions(asks, request, door, resolve=policy is not None)
+        asked = await questions(asks, Request(door), door, resolve=policy is not None)
         acts = [question for question in asked if question.action != "read"]
         if acts and is_cross_site(door):
             return Decision(allowed=False, reason="cross-site", question=acts[0])
         agreed = AGREED
-        if policy is not None and not allows_all(policy, subject, asked):
+        if policy is not None:
             agreed = await policy_agrees(policy, subject, asked, door)
             if not agreed:
                 return agreed

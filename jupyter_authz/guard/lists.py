@@ -51,20 +51,15 @@ class ContentsList(_List):
     """Filters the model of a directory, and gives no file that was only on the way."""
 
     def _finish_model(self, model: dict[str, Any], location: bool = True) -> None:  # noqa: FBT001, FBT002
-        admission = admission_of(self)
-        agreed = admission is not None and admission.decision is AGREED
-        # Nearly all of them: a file that may be read.
-        if agreed and model.get("type") != "directory":
-            super()._finish_model(model, location)  # type: ignore[misc]
-            return
         policy = self.authz_guard.policy
         if policy is not None and self.request.method in {"GET", "HEAD"}:
+            admission = admission_of(self)
             if model.get("type") == "directory":
                 children = model.get("content")
                 if children is not None:
                     subject = subject_of(self.current_user)
                     model["content"] = readable_children(policy, subject, children)
-            else:
+            elif admission is None or admission.decision is not AGREED:
                 # It was a directory when it was decided about: whoever may not read it has
                 # waited for another to take its place.
                 subject = subject_of(self.current_user)

@@ -29,17 +29,6 @@ AGREED = Decision(allowed=True, reason="allowed")
 ON_THE_WAY = Decision(allowed=True, reason="on-the-way")
 
 
-def allows_all(policy: Policy, subject: Subject, questions: Sequence[Question]) -> bool:
-    """Whether the policy allows all that is asked, and nothing need be looked at for it."""
-    for question in questions:
-        asked = question
-        if question.scope == "way":
-            asked = Question(question.action, question.resource)
-        if not policy.decide(subject, asked).allowed:
-            return False
-    return True
-
-
 async def policy_agrees(
     policy: Policy, subject: Subject, questions: Sequence[Question], door: Door
 ) -> Decision:

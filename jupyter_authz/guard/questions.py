@@ -19,19 +19,6 @@ if TYPE_CHECKING:
     from jupyter_authz.resources.table import Ask
 
 
-def questions_at_once(asks: Sequence[Ask], request: Request) -> list[Question] | None:
-    """Give the questions a request asks, or None where something must be found out for them."""
-    found = []
-    for ask in asks:
-        if ask.question is not None:
-            found.append(ask.question)
-        elif ask.waits:
-            return None
-        elif ask.when is None or ask.when(request):
-            found.append(Question(ask.action, ask.resource(request), ask.scope))
-    return found
-
-
 async def questions(
     asks: Sequence[Ask], request: Request, door: Door, *, resolve: bool
 ) -> list[Question]:

@@ -75,14 +75,11 @@ class Ask:
     when: Source | None = None
     # The question itself, where nothing in it depends on the request.
     question: Question | None = field(init=False, repr=False, compare=False)
-    # Whether something must be found out for it that the request does not tell.
-    waits: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         given = (self.path, self.url, self.owner, self.name, self.finder, self.tree, self.when)
         same = None if any(given) else Question(self.action, Resource(self.type), self.scope)
         object.__setattr__(self, "question", same)
-        object.__setattr__(self, "waits", bool(self.finder or self.tree))
 
     def resource(self, request: Request) -> Resource:
         """Give the resource as far as the request itself tells."""
