@@ -7,13 +7,9 @@ user or its authorizer about an action, gets what the guard decided with.
 from __future__ import annotations
 
 import sys
-from inspect import iscoroutinefunction
-from types import FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
-
-from jupyter_authz.identity import AccountsIdentityProvider
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,12 +20,13 @@ if TYPE_CHECKING:
     from jupyter_authz.model import Decision
 
 _ADMISSION = "jupyter_authz_admission"
+# The method that was put on a provider itself, not on its class.
+_OWN = "jupyter_authz_own"
 # Where tornado's handlers keep the cookies to set.
 _COOKIES = "_new_cookie"
 
-# Identity providers that look at a request and may set cookies, but answer nothing.
 _AT_ONCE = (IdentityProvider, PasswordIdentityProvider)
-_WELL_KNOWN = (*_AT_ONCE, AccountsIdentityProvider)
+_JUPYTERS = vars(sys.modules[IdentityProvider.__module__])
 
 
 class Admission(NamedTuple):
@@ -48,6 +45,8 @@ class Admission(NamedTuple):
         which cookies to set.
     headers
         Of the reply, that it set, or None.
+    is_awaited
+        Whether it gives users that must be awaited.
     """
 
     route: Route
@@ -55,6 +54,7 @@ class Admission(NamedTuple):
     decision: Decision
     noted: Mapping[str, Any]
     headers: HTTPHeaders | None
+    is_awaited: bool
 
 
 def admit(request: Any, admission: Admission) -> None:
@@ -77,9 +77,9 @@ def remember_users(provider: Any) -> None:
         Of the server. It answers the handler with the user whom the guard decided about, and
         leaves on the handler what it left on the guard.
     """
-    get_user = provider.get_user
+    own = vars(provider).get("get_user")
     # What others wrap around it with `functools.wraps` has its attributes, and is not it.
-    if getattr(get_user, _ADMISSION, None) is get_user:
+    if own is not None and getattr(own, _ADMISSION, None) is own:
         return
 
     def get_user_once(handler: Any) -> Any:
@@ -87,22 +87,20 @@ def remember_users(provider: Any) -> None:
         # by a second look. tests/guard/test_handlers.py::test_the_user_is_found_once
         admission = admission_of(handler)
         if admission is None:
-            return get_user(handler)
+            # The class may be changed at any time.
+            return type(provider).get_user(provider, handler) if own is None else own(handler)
         if _ADMISSION not in vars(handler):
             setattr(handler, _ADMISSION, admission)
             _leave(handler, admission)
         # Callers may count on what they know the provider to give.
-        return _given(admission.user) if is_async else admission.user
+        return _awaitable(admission.user) if admission.is_awaited else admission.user
 
-    is_async = iscoroutinefunction(get_user)
-    known: Any = get_user_once
-    setattr(known, _ADMISSION, known)
-    known.is_well_known = is_unchanged(provider)
-    known.answers_at_once = known.is_well_known and type(provider) in _AT_ONCE
-    provider.get_user = known
+    setattr(get_user_once, _ADMISSION, get_user_once)
+    setattr(get_user_once, _OWN, own)
+    provider.get_user = get_user_once
 
 
-async def _given(user: Any) -> Any:
+async def _awaitable(user: Any) -> Any:
     return user
 
 
@@ -121,26 +119,19 @@ def _leave(handler: Any, admission: Admission) -> None:
                 handler.add_header(name, value)
 
 
-def is_unchanged(provider: Any) -> bool:
-    """Whether a provider is one of those known here, and nobody has put functions into it."""
-    kind = type(provider)
-    if kind not in _WELL_KNOWN or any(hasattr(kind, name) for name in vars(provider)):
-        return False
-    return all(
-        # A function that was put in has other globals, whatever it says it is.
-        function.__globals__ is vars(sys.modules[base.__module__])
-        for base in kind.__mro__
-        if issubclass(base, IdentityProvider)
-        for function in vars(base).values()
-        if isinstance(function, FunctionType)
-    )
-
-
-def is_well_known(provider: Any) -> bool:
-    """Whether a provider to be remembered sets cookies at most, and answers nothing."""
-    return bool(provider.get_user.is_well_known)
-
-
 def answers_at_once(provider: Any) -> bool:
-    """Whether a provider to be remembered is Jupyter's own, which waits for nothing."""
-    return bool(provider.get_user.answers_at_once)
+    """Whether a remembered provider is Jupyter's own, which waits for nothing, and unchanged.
+
+    Looked at anew for each request: functions may be put into it at any time.
+    """
+    kind = type(provider)
+    if kind not in _AT_ONCE or getattr(provider.get_user, _OWN) is not None:
+        return False
+    functions = (
+        kind.get_user,
+        provider._get_user,  # noqa: SLF001 - these are what may be awaited
+        provider.get_user_token,
+        provider.get_user_cookie,
+    )
+    # What was put in has other globals, whatever it says it is.
+    return all(getattr(function, "__globals__", None) is _JUPYTERS for function in functions)

@@ -8,23 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from inspect import isawaitable, isclass, iscoroutine
 from itertools import islice
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_server import CallContext
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
+from tornado import web
 from tornado.httputil import HTTPHeaders
 from tornado.util import ObjectDict
-from tornado.web import (
-    Finish,
-    HTTPError,
-    RequestHandler,
-    authenticated,
-    decode_signed_value,
-)
+from tornado.web import Finish, HTTPError, RequestHandler, authenticated
 from tornado.websocket import WebSocketHandler
 
 from jupyter_authz.errors import GuardError
@@ -33,13 +27,12 @@ from jupyter_authz.guard.admission import (
     Admission,
     admit,
     answers_at_once,
-    is_well_known,
     remember_users,
 )
 from jupyter_authz.guard.steps import taken
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable
 
     from tornado.httputil import HTTPServerRequest
     from tornado.web import Application
@@ -49,7 +42,14 @@ if TYPE_CHECKING:
 
     Settle = Callable[[Any], Awaitable[Any]]
 
-_NOTHING: Mapping[str, Any] = MappingProxyType({})
+# Attributes that tornado's constructor sets, whatever the version.
+_CONSTRUCTED = frozenset(
+    name
+    for function in (RequestHandler.__init__, RequestHandler.clear)
+    for name in function.__code__.co_names
+)
+# What a door has and a handler that is asked about has not left on it.
+_OWN = _CONSTRUCTED | {"is_complete", "_transforms", "_given"}
 
 
 @lru_cache(maxsize=1024)
@@ -57,9 +57,10 @@ def _decoded(
     second: int, secret: str | bytes, name: str, value: str | None, limits: tuple[Any, Any]
 ) -> bytes | None:
     """Give what a signed cookie holds; what is kept from one second is no answer in the next."""
+    # INVARIANT: tests/guard/test_cookies.py::test_signatures_are_checked
     del second
     max_age_days, min_version = limits
-    return decode_signed_value(
+    return web.decode_signed_value(
         secret, name, value, max_age_days=max_age_days, min_version=min_version
     )
 
@@ -88,51 +89,64 @@ class Door(JupyterHandler):
         self.request = request
         self._provider = application.settings["identity_provider"]
         self.is_hooked = hook.replaced() is not None
-        remember_users(self._provider)
-        # Others, and hooks, may do with it whatever can be done with a handler.
-        if self.is_hooked or not is_well_known(self._provider):
-            self._complete()
 
-    @cached_property
-    def _headers(self) -> HTTPHeaders:  # type: ignore[override]  # an attribute like any other
-        return HTTPHeaders()
+    def __getattr__(self, name: str) -> Any:
+        """Give what tornado's constructor makes, once somebody needs it: to answer, say."""
+        if name in _CONSTRUCTED and not self.is_complete:
+            self._complete()
+            return getattr(self, name)
+        raise AttributeError(name)
 
     def _complete(self) -> None:
-        """Do what tornado's constructor does: it is needed for answers, and takes its time."""
+        """Do what tornado's constructor does: it takes its time, and few requests need it."""
         if not self.is_complete:
             self.is_complete = True
             self.announce()
+            # INVARIANT: what somebody has done to it already stays, such as a status.
+            # tests/guard/test_connections.py::test_what_a_provider_answers
+            before = dict(vars(self))
             super().__init__(self.application, self.request)
             # It refers back, and a door is gone in no time.
             self.ui = ObjectDict()
             self._transforms = [make(self.request) for make in self.application.transforms]
             # The headers that tornado and Jupyter begin with.
             self._given = dict(self._headers.get_all())
+            vars(self).update(before)
 
     def on_connection_close(self) -> None:
         """Note that nobody waits for the handler."""
         self.is_forsaken = True
 
-    def get_signed_cookie(
+    def get_signed_cookie(self, *args: Any, **kwargs: Any) -> bytes | None:
+        """Give what a signed cookie holds, as tornado does."""
+        return self._signed(super().get_signed_cookie, *args, **kwargs)
+
+    def get_secure_cookie(self, *args: Any, **kwargs: Any) -> bytes | None:
+        """Give the same, by its name in older versions of tornado."""
+        return self._signed(super().get_secure_cookie, *args, **kwargs)
+
+    def _signed(
         self,
+        read: Callable[..., bytes | None],
         name: str,
         value: str | None = None,
         max_age_days: float = 31,
         min_version: int | None = None,
     ) -> bytes | None:
-        """Give what a signed cookie holds, as tornado does.
+        """Give what a signed cookie holds, its signature checked once in a second.
 
-        Pages send many requests at once, and checking the signature takes longer than a decision:
-        it is checked once in a second.
+        Pages send many requests at once, and checking it takes longer than a decision.
         """
-        # INVARIANT: tests/guard/test_cookies.py::test_signatures_are_checked
-        secret = self.application.settings["cookie_secret"]
+        secret = self.application.settings.get("cookie_secret")
+        # INVARIANT: where somebody looks at cookies in another way, that way counts.
+        # tests/guard/test_cookies.py::test_other_ways_to_look_at_cookies_count
+        if getattr(read, "__globals__", None) is not vars(web) or not isinstance(
+            secret, str | bytes
+        ):
+            return read(name, value, max_age_days, min_version)
         value = self.get_cookie(name) if value is None else value
-        read = _decoded if isinstance(secret, str | bytes) else _decoded.__wrapped__
-        return read(int(time.monotonic()), secret, name, value, (max_age_days, min_version))
-
-    # Its name in older versions of tornado.
-    get_secure_cookie = get_signed_cookie
+        limits = (max_age_days, min_version)
+        return _decoded(int(time.monotonic()), secret, name, value, limits)
 
     @property
     def is_api(self) -> bool:
@@ -170,14 +184,14 @@ class Door(JupyterHandler):
             raise HTTPError(403)
         if self._answers_preflight():
             return False
-        noted = await self._identify()
+        noted, is_awaited = await self._identify()
         if self.current_user is None and not self.has_answered:
             self.start_answer()
             authenticated(answers.nothing)(self)
         if self.has_answered:
             self.end_answer()
             return False
-        headers = self._headers_set_by_others() if "_headers" in vars(self) else None
+        headers = self._headers_set_by_others() if self.is_complete else None
         decision = await self.guard.decide(self)
         # INVARIANT: a request gets one reply, also where a hook has given it.
         # tests/guard/test_connections.py::test_one_reply_for_each_request
@@ -186,7 +200,8 @@ class Door(JupyterHandler):
             return False
         if not decision or self.is_forsaken:
             return False
-        admit(self.request, Admission(self.route, self.current_user, decision, noted, headers))
+        user = self.current_user
+        admit(self.request, Admission(self.route, user, decision, noted, headers, is_awaited))
         return True
 
     @property
@@ -203,7 +218,7 @@ class Door(JupyterHandler):
         """Give the headers of the reply that the identity provider has set, if there are any."""
         found = HTTPHeaders()
         for name, value in self._headers.get_all():
-            if not self.is_complete or self._given.get(name) != value:
+            if self._given.get(name) != value:
                 found.add(name, value)
         return found or None
 
@@ -239,20 +254,27 @@ class Door(JupyterHandler):
             for name, value in arguments.get("path_kwargs", {}).items()
         }
 
-    async def _identify(self) -> Mapping[str, Any]:
-        """Find out who asks; give what the identity provider noted on the way."""
+    async def _identify(self) -> tuple[dict[str, Any], bool]:
+        """Find out who asks; give what the provider noted on the way, and whether it is awaited."""
         provider = self._provider
+        remember_users(provider)
         own = vars(self)
         before = len(own)
+        at_once = answers_at_once(provider)
+        if self.is_hooked or not at_once:
+            # Whoever is asked may look for the request under way.
+            self.announce()
         user: Any = provider.get_user(self)
-        if iscoroutine(user) and answers_at_once(provider):
+        is_awaited = isawaitable(user)
+        if at_once and iscoroutine(user):
             user = await taken(user)
-        elif isawaitable(user):
+        elif is_awaited:
             user = await self.settle(user)
         # What is new in a dict comes last.
-        noted = dict(islice(own.items(), before, None)) if len(own) > before else _NOTHING
+        new = islice(own.items(), before, None)
+        noted = {name: value for name, value in new if name not in _OWN}
         self.current_user = self._jupyter_current_user = user
-        return noted
+        return noted, is_awaited
 
     def _answers_preflight(self) -> bool:
         """Answer a CORS preflight as Jupyter's API handlers do, where the handler would too.

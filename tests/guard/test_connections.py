@@ -194,6 +194,60 @@ def test_a_cookie_that_is_no_longer_valid_is_cleared(run):
     assert "/" in paths
 
 
+def test_a_cookie_that_is_no_longer_valid_takes_no_headers_away(run, tmp_path):
+    """Content of users stays in its sandbox, and a reply has what Jupyter and the operator set."""
+    (tmp_path / "root" / "evil.html").write_text("<script></script>")
+    port = run(
+        "c.IdentityProvider.token = ''\nc.ServerApp.password = ''\n"
+        "c.ServerApp.tornado_settings = {'headers': {'X-Frame-Options': 'DENY'}}\n",
+        base="/b/",
+    )
+    for path in ("/b/files/evil.html", "/b/api/me", "/b/x/left"):
+        headers = ["Referer: http://localhost/b/", CLOSE]
+        fresh, stale = (
+            set(
+                re.findall(
+                    r"^([\w-]+): ", send(port, (path, *headers, *more), token=""), re.MULTILINE
+                )
+            )
+            for more in ([], ["Cookie: username-localhost=bad"])
+        )
+        assert fresh <= stale, path
+        assert {"X-Content-Type-Options", "Content-Type", "X-Frame-Options"} <= stale
+    got = send(port, ("/b/files/evil.html", *headers, "Cookie: username-localhost=bad"), token="")
+    assert "sandbox allow-scripts" in got
+
+
+NEGOTIATE = """
+import functools
+from tornado.web import Finish
+from jupyter_server.auth import IdentityProvider
+def get_user_cookie(self, handler):
+    if "X-Deed" not in handler.request.headers:
+        return None
+    handler.set_status(401)
+    handler.set_header("WWW-Authenticate", "Negotiate")
+    raise Finish
+"""
+PUT_IN = {
+    "function": "IdentityProvider.get_user_cookie = get_user_cookie",
+    "partialmethod": "IdentityProvider.get_user_cookie = functools.partialmethod(get_user_cookie)",
+    "late": "import unruly\nunruly.LATE.append((IdentityProvider, get_user_cookie))",
+}
+
+
+@pytest.mark.parametrize("how", PUT_IN)
+def test_what_is_put_into_the_default_provider_answers(run, how):
+    """However and whenever it gets there: as on a bare server, and never with an empty 200."""
+    port = run(NEGOTIATE + PUT_IN[how])
+    assert statuses(send(port, ("/x/left", CLOSE))) == ["200"]
+    send(port, ("/x/late", CLOSE))
+    for path in ("/x/left", "/api/contents"):
+        got = send(port, (path, "X-Deed: 1", CLOSE), token="")
+        assert statuses(got) == ["401"], got
+        assert "Www-Authenticate: Negotiate" in got
+
+
 @pytest.mark.parametrize("roles", [[ALL], None], ids=["policy", "none"])
 def test_a_target_that_is_cancelled_closes_the_connection(run, roles):
     """Nobody waits for an answer that cannot come."""

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import time
 
 import pytest
 from jupyter_server.auth import IdentityProvider
 from people import allowing
-from tornado.web import create_signed_value
-
-from jupyter_authz.guard.door import Door
+from tornado.web import RequestHandler, create_signed_value
 
 USER = json.dumps(
     {
@@ -87,5 +86,22 @@ async def test_what_counted_a_second_ago_is_read_again(be, monkeypatch):
     real = time.time() + 40 * 86400
     monkeypatch.setattr(time, "time", lambda: real)
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    assert Door.get_secure_cookie is Door.get_signed_cookie
     assert await status(be, kept) == 403
+
+
+@pytest.mark.parametrize("wrap", [lambda function: function, functools.partialmethod])
+async def test_other_ways_to_look_at_cookies_count(be, monkeypatch, wrap):
+    """An operator who takes sessions away by looking at cookies does so with a policy, too."""
+    good, revoked = signed(be), set()
+    original = RequestHandler.get_signed_cookie
+
+    @functools.wraps(original)
+    def looked_at(self, name, *args, **kwargs):
+        return None if name in revoked else original(self, name, *args, **kwargs)
+
+    assert await status(be, good) == 200
+    for name in ("get_signed_cookie", "get_secure_cookie"):
+        monkeypatch.setattr(RequestHandler, name, wrap(looked_at))
+    assert await status(be, good) == 200
+    revoked.add(NAME)
+    assert await status(be, good) == 403
