@@ -21,6 +21,7 @@ from jupyter_authz.policy.garbage import keep_from_collection
 from jupyter_authz.policy.permissions import Grammar
 from jupyter_authz.policy.roles import read_base_permissions, read_memberships, read_roles
 from jupyter_authz.resources.registry import read_resources, table_of
+from jupyter_authz.resources.started import note_starts
 from jupyter_authz.resources.types import EXTENSION_PREFIX
 
 if TYPE_CHECKING:
@@ -244,6 +245,7 @@ class JupyterAuthz(ExtensionApp):
         hook.require_callable()
         self.guard.policy = self.read_policy()
         self._install_authorizer()
+        note_starts(self.serverapp.web_app.settings)
         if self.guard.policy is not None or hook.replaced() is not None:
             configuration.keep_templates_from_contents(self.serverapp.web_app.settings["config"])
         self.guard.ready = True

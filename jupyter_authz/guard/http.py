@@ -16,14 +16,16 @@ from jupyter_authz.guard.credentials import hide_credentials
 from jupyter_authz.guard.crosssite import is_cross_site
 from jupyter_authz.guard.door import Door, door_class
 from jupyter_authz.guard.entrance import Entrance
-from jupyter_authz.guard.lists import filtered
 from jupyter_authz.guard.parties import AGREED, hook_agrees, policy_agrees
 from jupyter_authz.guard.questions import questions
 from jupyter_authz.guard.routes import Routes, registering_package
+from jupyter_authz.guard.stands import standing_before
 from jupyter_authz.identity.subjects import subject_of
 from jupyter_authz.model import ACTIONS, Decision, Question, Resource
 from jupyter_authz.resources.requests import Request
+from jupyter_authz.resources.started import starter
 from jupyter_authz.resources.table import WEBSOCKET
+from jupyter_authz.resources.types import COMPUTE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -81,7 +83,7 @@ class Guard:
         self._recorder = recorder
         self._log = log
         self._doors: dict[Route, type[Door]] = {}
-        self._filtered: dict[Route, type[RequestHandler]] = {}
+        self._standing: dict[Route, type[RequestHandler]] = {}
 
     def install(self) -> None:
         """Take over routing, and learn who registers the routes to come."""
@@ -166,10 +168,10 @@ class Guard:
         """Make what the target of a route receives a request with, as tornado does."""
         target = route.target
         if route.is_handler:
-            if self.policy is not None:
-                target = self._filtered.get(route)
+            if not self.is_transparent:
+                target = self._standing.get(route)
                 if target is None:
-                    target = self._filtered[route] = filtered(route)
+                    target = self._standing[route] = standing_before(route)
             return self._application.get_handler_delegate(request, target, **arguments)
         router: Any = self._application.default_router
         delegate: HTTPMessageDelegate | None = router.get_target_delegate(
@@ -210,8 +212,12 @@ class Guard:
             return _ERROR
         if not decision:
             self.deny(door, decision, subject)
-        elif door.route.row.hides_credentials:
+            return decision
+        row = door.route.row
+        if row.hides_credentials:
             hide_credentials(door)
+        if row.type in COMPUTE:
+            starter.set(subject.username)
         return decision
 
     async def _decide(self, door: Door, subject: Subject) -> Decision:

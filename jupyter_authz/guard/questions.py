@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jupyter_authz.model import Question
+from jupyter_authz.model import Question, values_of
+from jupyter_authz.resources.links import with_targets
 from jupyter_authz.resources.table import as_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jupyter_authz.guard.door import Door
-    from jupyter_authz.model import Value
+    from jupyter_authz.model import Resource, Value
     from jupyter_authz.resources.requests import Request
     from jupyter_authz.resources.table import Ask
 
@@ -33,8 +34,8 @@ async def questions(
     door
         Of the request.
     resolve
-        Whether the attributes of what runs and of directories are found out too; a hook needs
-        only the labels.
+        Whether the attributes of what runs, of directories and of links are found out too; a hook
+        needs only the labels.
 
     Raises
     ------
@@ -45,30 +46,45 @@ async def questions(
     for ask in asks:
         if ask.question is not None:
             found.append(ask.question)
-            continue
-        if ask.when is not None and not ask.when(request):
-            continue
-        resource = ask.resource(request)
-        if resolve:
-            if ask.finder is not None:
-                attributes = await door.settle(ask.finder(request))
-                if attributes is None:
-                    continue
-                resource = resource._replace(**attributes)
-            if ask.tree:
-                tree = resource.path if ask.tree is True else as_path(ask.tree(request))
-                if await is_directory(door, tree):
-                    resource = resource._replace(whole=True)
-        found.append(Question(ask.action, resource, ask.scope))
+        elif ask.when is None or ask.when(request):
+            asked = ask.resource(request)
+            resource = await _resolved(ask, asked, request, door) if resolve else asked
+            if resource is not None:
+                found.append(Question(ask.action, resource, ask.scope))
     return found
+
+
+async def _resolved(ask: Ask, resource: Resource, request: Request, door: Door) -> Resource | None:
+    """Give a resource with what only the server knows about it; None where there is none."""
+    if ask.finder is not None:
+        attributes = await door.settle(ask.finder(request))
+        if attributes is None:
+            return None
+        resource = resource._replace(**attributes)
+    if ask.tree:
+        tree = resource.path if ask.tree is True else as_path(ask.tree(request))
+        if await is_directory(door, tree):
+            resource = resource._replace(whole=True)
+    return _with_targets(resource, door)
+
+
+def _with_targets(resource: Resource, door: Door) -> Resource:
+    # INVARIANT: a link is asked by its own path and by where it leads.
+    # tests/resources/test_links.py::test_both_paths_count
+    if not resource.path:
+        return resource
+    path = with_targets(door.contents_manager, resource.path)
+    return resource if path is resource.path else resource._replace(path=path)
 
 
 async def is_directory(door: Door, path: Value) -> bool:
     """Whether a path is known and a directory: an unknown one no allow with a filter matches."""
-    if not isinstance(path, str):
+    values = values_of(path)
+    if values is None:
         return False
     manager: Any = door.contents_manager
     # INVARIANT: a manager that looks for the request under way finds it, also one that waits for
     # nothing. tests/guard/test_connections.py::test_managers_know_the_request
     door.announce()
-    return bool(await door.settle(manager.dir_exists(path)))
+    # The first is its own, those after it are where a link leads.
+    return bool(await door.settle(manager.dir_exists(values[0])))

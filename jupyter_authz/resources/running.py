@@ -5,10 +5,12 @@ Part of the tables: rows name these finders. They ask the server's managers, nev
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
 
+from jupyter_authz.resources.started import UNKNOWN, started
 from jupyter_authz.resources.table import as_name, as_path
 
 if TYPE_CHECKING:
@@ -27,22 +29,23 @@ async def _sessions(request: Request) -> list[dict[str, Any]]:
     return await sessions(request.handler.settings)
 
 
-def _kernel(name: Any, paths: Iterable[Any]) -> Mapping[str, Any]:
-    """Give the attributes of a kernel: all its paths count, the owner is not known yet."""
+def _kernel(name: Any, owner: str | None, paths: Iterable[Any]) -> Mapping[str, Any]:
+    """Give the attributes of a kernel: all its paths count, where it was started included."""
     known = [as_path(path) for path in paths]
     # INVARIANT: one path that cannot be compared makes the whole unknown.
     # tests/resources/test_running.py::test_one_unclear_path_makes_the_kernel_unknown
     path = None if None in known else tuple(dict.fromkeys(p for p in known if p is not None))
-    return {"path": path or None, "name": as_name(name)}
+    return {"path": path or None, "name": as_name(name), "owner": owner}
 
 
 async def kernel_attributes(request: Request, kernel_id: str) -> Mapping[str, Any]:
     """Give path, name and owner of a running kernel; all unknown where there is none."""
-    manager = request.handler.settings["kernel_manager"]
+    settings = request.handler.settings
+    manager = settings["kernel_manager"]
     if not kernel_id or kernel_id not in manager:
         return {}
-    paths = [s["path"] for s in await _sessions(request) if s["kernel"]["id"] == kernel_id]
-    return _kernel(getattr(manager.get_kernel(kernel_id), "kernel_name", None), paths)
+    model = await ensure_async(manager.kernel_model(kernel_id))
+    return kernels_in(settings, await _sessions(request))(model)
 
 
 def kernel(source: Source) -> Finder:
@@ -78,7 +81,7 @@ def session(source: Source, moved: Source | None = None) -> Finder:
         wanted = source(request)
         for model in await _sessions(request):
             if model["id"] == wanted:
-                found = session_attributes(model)
+                found = session_attributes(request.handler.settings, model)
                 return found if moved is None else {**found, "path": as_path(moved(request))}
         return {}
 
@@ -101,7 +104,7 @@ def session_kernel(source: Source, moved: Source | None = None) -> Finder:
         running = await _sessions(request)
         for model in running:
             if model["id"] == wanted:
-                found = _of_sessions(model["kernel"], running)
+                found = kernels_in(request.handler.settings, running)(model["kernel"])
                 return found if moved is None else {**found, "path": as_path(moved(request))}
         return {}
 
@@ -126,7 +129,7 @@ def session_restarted(source: Source, moved: Source, spec: Source) -> Finder:
         for model in await _sessions(request):
             if model["id"] == wanted:
                 paths = [model["path"], *filter(None, [moved(request)])]
-                return {**_kernel(spec(request), paths), "owner": request.username}
+                return _kernel(spec(request), request.username, paths)
         return {}
 
     return finder
@@ -140,33 +143,77 @@ def kernel_at_path(source: Source) -> Finder:
         running = await _sessions(request)
         for model in running:
             if model["path"] == wanted:
-                return _of_sessions(model["kernel"], running)
+                return kernels_in(request.handler.settings, running)(model["kernel"])
         return None
 
     return finder
 
 
-def _of_sessions(kernel: Mapping[str, Any], running: list[dict[str, Any]]) -> Mapping[str, Any]:
-    paths = [s["path"] for s in running if s["kernel"]["id"] == kernel["id"]]
-    return _kernel(kernel.get("name"), paths)
-
-
-def session_attributes(model: Mapping[str, Any]) -> Mapping[str, Any]:
+def session_attributes(settings: Mapping[str, Any], model: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give the attributes of a session from its model."""
     kernel = model.get("kernel") or {}
-    return {"path": as_path(model["path"]), "name": as_name(kernel.get("name"))}
+    return {
+        "path": as_path(model["path"]),
+        "name": as_name(kernel.get("name")),
+        "owner": started(settings).owner_of_session(model["id"]),
+    }
 
 
-def terminal_attributes(model: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Give the attributes of a terminal from its model."""
-    return {"name": as_name(model.get("name"))}
+def terminal_attributes(settings: Mapping[str, Any], name: Any) -> Mapping[str, Any]:
+    """Give the attributes of a terminal; all but its name unknown where there is none."""
+    terminals = settings["terminal_manager"].terminals
+    start = started(settings).of(terminals[name]) if name in terminals else UNKNOWN
+    path = None if start.path is None else below_root(settings, start.path)
+    return {"path": path, "name": as_name(name), "owner": start.owner}
 
 
-def kernels_in(running: list[dict[str, Any]]) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
-    """Give a function from the model of a kernel to its attributes."""
+def terminal(source: Source) -> Finder:
+    """Find the terminal whose name a source gives."""
+
+    async def finder(request: Request) -> Mapping[str, Any]:
+        return terminal_attributes(request.handler.settings, source(request))
+
+    return finder
+
+
+def running_terminal(source: Source) -> Finder:
+    """Find the terminal whose name a source gives, if it runs."""
+
+    async def finder(request: Request) -> Mapping[str, Any] | None:
+        settings, name = request.handler.settings, source(request)
+        there = name in settings["terminal_manager"].terminals
+        return terminal_attributes(settings, name) if there else None
+
+    return finder
+
+
+def below_root(settings: Mapping[str, Any], directory: str) -> str | None:
+    """Give a directory of the server's machine as a contents path; unknown outside of the root."""
+    root = Path(settings["server_root_dir"]).expanduser().resolve()
+    place = Path(directory).resolve()
+    # The root itself is `.` to pathlib.
+    return as_path(place.relative_to(root).as_posix()) if place.is_relative_to(root) else None
+
+
+def kernels_in(
+    settings: Mapping[str, Any], running: list[dict[str, Any]]
+) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
+    """Give a function from the model of a kernel to its attributes.
+
+    Parameters
+    ----------
+    settings
+        Of the web application.
+    running
+        Models of all sessions.
+    """
+    manager, known = settings["kernel_manager"], started(settings)
 
     def attributes(model: Mapping[str, Any]) -> Mapping[str, Any]:
-        return _of_sessions(model, running)
+        kernel = manager.get_kernel(model["id"]) if model["id"] in manager else None
+        start = UNKNOWN if kernel is None else known.of(kernel)
+        paths = [s["path"] for s in running if s["kernel"]["id"] == model["id"]]
+        return _kernel(model.get("name"), start.owner, [start.path, *paths])
 
     return attributes
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_authz.resources.requests import body, myself, part
+from jupyter_authz.resources.running import below_root, running_terminal, terminal
 from jupyter_authz.resources.table import Ask, Row
 
 if TYPE_CHECKING:
@@ -22,13 +23,12 @@ def _directory(request: Request) -> str | None:
         return None
     root = Path(request.handler.settings["server_root_dir"]).expanduser()
     for place in (Path(given), root / given):
-        found = place.resolve()
-        if found.exists():
-            inside = found.is_relative_to(root.resolve())
-            return found.relative_to(root.resolve()).as_posix() if inside else None
+        if place.resolve().exists():
+            return below_root(request.handler.settings, str(place))
     return None
 
 
+_RUNNING = terminal(part(0))
 _NEW: Any = {"path": _directory, "name": body("name"), "owner": myself}
 
 ROWS = (
@@ -37,14 +37,31 @@ ROWS = (
         "terminals",
         asks={
             "GET": (Ask("read", "terminals", scope="any"),),
-            "POST": (Ask("write", "terminals", **_NEW), Ask("execute", "terminals", **_NEW)),
+            "POST": (
+                Ask("write", "terminals", **_NEW),
+                Ask("execute", "terminals", **_NEW),
+                # A terminal with the name of another takes its place.
+                Ask(
+                    "execute",
+                    "terminals",
+                    finder=running_terminal(body("name")),
+                    when=body("name"),
+                ),
+            ),
         },
     ),
-    Row("jupyter_server_terminals.api_handlers.TerminalHandler", "terminals", name=part(0)),
+    Row(
+        "jupyter_server_terminals.api_handlers.TerminalHandler",
+        "terminals",
+        asks={
+            "GET": (Ask("read", "terminals", finder=_RUNNING),),
+            "DELETE": (Ask("write", "terminals", finder=_RUNNING),),
+        },
+    ),
     Row(
         "jupyter_server_terminals.handlers.TermSocket",
         "terminals",
-        name=part(0),
+        asks={"WS": (Ask("execute", "terminals", finder=_RUNNING),)},
         settles=(("execute", "terminals"),),
     ),
 )

@@ -267,14 +267,20 @@ async def test_terminals(serve):
 # ---------------------------------------------------------------------- the finders alone
 
 
-def test_one_unclear_path_makes_the_kernel_unknown():
+async def test_one_unclear_path_makes_the_kernel_unknown(be):
     """A kernel with a path that cannot be compared matches no allow with a path."""
-    kernel = {"id": "k", "name": "Python3"}
+    kernel = await be("root").json("POST", "api/kernels", {"name": "Big", "path": "a"})
     sessions = [{"path": "a/x", "kernel": kernel}, {"path": "a/../b", "kernel": kernel}]
-    find = running.kernels_in(sessions)
-    assert find(kernel) == {"path": None, "name": "python3"}
-    assert running.kernels_in(sessions[:1])(kernel) == {"path": ("a/x",), "name": "python3"}
-    assert running.kernels_in([])(kernel)["path"] is None
+
+    def found(running_sessions):
+        return running.kernels_in(be.web_app.settings, running_sessions)(kernel)
+
+    assert found(sessions) == {"path": None, "name": "big", "owner": "root"}
+    assert found(sessions[:1]) == {"path": ("a", "a/x"), "name": "big", "owner": "root"}
+    assert found([])["path"] == ("a",)
+    stranger = {"id": "not-there", "name": "Big"}
+    found_stranger = running.kernels_in(be.web_app.settings, [])(stranger)
+    assert found_stranger == {"path": None, "name": "big", "owner": None}
 
 
 @pytest.mark.parametrize(("given", "name"), [("A", "a"), ("", None), (None, None), (7, None)])

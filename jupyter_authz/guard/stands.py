@@ -1,0 +1,49 @@
+"""Which of ours stand before which handler class, as data.
+
+Behind the decision: the guard makes the handler it hands a request to with `standing_before`.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any, cast
+
+from jupyter_authz.guard.lists import ContentsList, RunningList
+from jupyter_authz.guard.terminals import TerminalStart
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from tornado.web import RequestHandler
+
+    from jupyter_authz.guard.routes import Route
+    from jupyter_authz.guard.stand import Stand
+
+_SERVICES = "jupyter_server.services"
+
+_STANDS: Mapping[str, tuple[type[Stand], ...]] = {
+    f"{_SERVICES}.contents.handlers.ContentsHandler": (ContentsList,),
+    f"{_SERVICES}.kernels.handlers.MainKernelHandler": (RunningList,),
+    f"{_SERVICES}.sessions.handlers.SessionRootHandler": (RunningList,),
+    f"{_SERVICES}.kernelspecs.handlers.MainKernelSpecHandler": (RunningList,),
+    "jupyter_server_terminals.api_handlers.TerminalRootHandler": (RunningList, TerminalStart),
+}
+
+
+@cache
+def _made(handler: Any, stands: tuple[type[Stand], ...], kind: str) -> Any:
+    namespace = {
+        # Logs and metrics name a handler by these.
+        "__module__": handler.__module__,
+        "__qualname__": handler.__qualname__,
+        "__doc__": handler.__doc__,
+        "kind": kind,
+    }
+    return type(handler.__name__, (*stands, handler), namespace)
+
+
+def standing_before(route: Route) -> type[RequestHandler]:
+    """Give the handler class of a route, with what stands before it."""
+    handler: type[RequestHandler] = route.target
+    stands = _STANDS.get(route.row.handler)
+    return handler if stands is None else _made(cast("Any", handler), stands, route.row.type)

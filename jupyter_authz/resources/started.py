@@ -1,0 +1,183 @@
+"""Who started what, and where: noted as the server's managers start kernels, sessions, terminals.
+
+Part of the tables, whose finders ask it; the guard tells for whom a request starts something.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from functools import wraps
+from inspect import signature
+from typing import TYPE_CHECKING, Any, NamedTuple
+from weakref import WeakKeyDictionary, ref
+
+from jupyter_core.utils import ensure_async
+from jupyter_server.gateway.managers import GatewayMappingKernelManager
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+_SETTING = "jupyter_authz_started"
+
+# For whom the request that is under way starts what it starts. Only what is meant to start
+# something for whoever asks sets it: a pool that is filled up on the occasion is nobody's.
+starter: ContextVar[str | None] = ContextVar("jupyter_authz_starter", default=None)
+
+# Of the session that a kernel is started for.
+_place: ContextVar[str | None] = ContextVar("jupyter_authz_place", default=None)
+
+
+class Start(NamedTuple):
+    """How something was started.
+
+    Parameters
+    ----------
+    owner
+        Username of who started it, or None, unknown.
+    path
+        Where, as it was given: of the session that a kernel was started for, else of the kernel
+        itself; the directory of a terminal. None is unknown.
+    """
+
+    owner: str | None = None
+    path: str | None = None
+
+
+UNKNOWN = Start()
+
+
+class Started:
+    """What runs, with how it was started.
+
+    Kernels and terminals are known by the objects that stand for them, which stay the same when a
+    kernel restarts, whoever restarts it, and are gone with it: nobody takes over what belonged to
+    another by choosing its id.
+    """
+
+    def __init__(self) -> None:
+        self._running: WeakKeyDictionary[Any, Start] = WeakKeyDictionary()
+        self._sessions: dict[str, str | None] = {}
+
+    def note(self, running: Any, path: str | None) -> None:
+        """Note that a kernel or terminal has been started."""
+        self._running[running] = Start(starter.get(), path)
+
+    def of(self, running: Any) -> Start:
+        """Give how a kernel or terminal was started, by what stands for it."""
+        return self._running.get(running, UNKNOWN)
+
+    def note_session(self, session_id: str, others: set[str]) -> None:
+        """Note who has made a session; of the others only these are still there."""
+        kept = {known: owner for known, owner in self._sessions.items() if known in others}
+        self._sessions = {**kept, session_id: starter.get()}
+
+    def owner_of_session(self, session_id: str) -> str | None:
+        """Give who made a session."""
+        return self._sessions.get(session_id)
+
+
+def started(settings: Mapping[str, Any]) -> Started:
+    """Give what was noted on a server."""
+    found: Started = settings[_SETTING]
+    return found
+
+
+def note_starts(settings: dict[str, Any]) -> None:
+    """Have the managers of a server note what they start, from now on.
+
+    Parameters
+    ----------
+    settings
+        Of the web application.
+    """
+    if _SETTING in settings:
+        return
+    noted = settings[_SETTING] = Started()
+    _note_kernels(noted, settings["kernel_manager"])
+    _note_sessions(noted, settings["session_manager"])
+    if "terminal_manager" in settings:
+        _note_terminals(noted, settings["terminal_manager"])
+
+
+def _replace(manager: Any, name: str, make: Callable[[Callable[..., Any]], Any]) -> None:
+    """Put a function in place of a method of a manager.
+
+    Parameters
+    ----------
+    manager
+        Of the server.
+    name
+        Of the method.
+    make
+        Makes the function, which takes the manager and the arguments, from the method as it was.
+    """
+    # The manager must not hold itself: it closes its sockets when it is gone, and to be found by
+    # the garbage collector, with its sockets, would be too late for that.
+    reference = ref(manager)
+    own = vars(manager).get(name)
+    function = getattr(type(manager), name)
+
+    def method(_: Any, *args: Any, **kwargs: Any) -> Any:
+        return own(*args, **kwargs)
+
+    noted = make(function if own is None else wraps(function)(method))
+
+    def called(*args: Any, **kwargs: Any) -> Any:
+        return noted(reference(), *args, **kwargs)
+
+    setattr(manager, name, wraps(function)(called))
+
+
+def _note_kernels(noted: Started, manager: Any) -> None:
+    is_remote = isinstance(manager, GatewayMappingKernelManager)
+
+    def make(start_kernel: Callable[..., Any]) -> Any:
+        async def start_kernel_noted(manager: Any, *args: Any, **kwargs: Any) -> Any:
+            given = kwargs.get("kernel_id")
+            ran_already = given is not None and given in manager
+            kernel_id = await ensure_async(start_kernel(manager, *args, **kwargs))
+            # INVARIANT: what runs already is not the property of who asks for it again; a gateway
+            # gives by its id what others have started. tests/resources/test_started.py::
+            # test_asking_for_a_kernel_again_does_not_make_it_ones_own
+            if not ran_already and not (is_remote and given is not None):
+                noted.note(manager.get_kernel(kernel_id), _place.get() or kwargs.get("path"))
+            return kernel_id
+
+        return start_kernel_noted
+
+    _replace(manager, "start_kernel", make)
+
+
+def _note_sessions(noted: Started, manager: Any) -> None:
+    def make_start(start_kernel: Callable[..., Any]) -> Any:
+        async def start_kernel_at_its_place(*args: Any, **kwargs: Any) -> Any:
+            before = _place.set(signature(start_kernel).bind(*args, **kwargs).arguments["path"])
+            try:
+                return await start_kernel(*args, **kwargs)
+            finally:
+                _place.reset(before)
+
+        return start_kernel_at_its_place
+
+    def make_create(create_session: Callable[..., Any]) -> Any:
+        async def create_session_noted(manager: Any, *args: Any, **kwargs: Any) -> Any:
+            model = await create_session(manager, *args, **kwargs)
+            noted.note_session(model["id"], {one["id"] for one in await manager.list_sessions()})
+            return model
+
+        return create_session_noted
+
+    _replace(manager, "start_kernel_for_session", make_start)
+    _replace(manager, "create_session", make_create)
+
+
+def _note_terminals(noted: Started, manager: Any) -> None:
+    def make(create: Callable[..., Any]) -> Any:
+        def create_noted(manager: Any, *args: Any, **kwargs: Any) -> Any:
+            model = create(manager, *args, **kwargs)
+            noted.note(manager.terminals[model["name"]], kwargs.get("cwd"))
+            return model
+
+        return create_noted
+
+    _replace(manager, "create", make)
