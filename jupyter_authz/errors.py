@@ -25,3 +25,7 @@ class HookError(AuthzError):
 
 class GuardError(AuthzError):
     """A guard that cannot stand where it must."""
+
+
+class MessageError(AuthzError):
+    """What came through a websocket is no message of its protocol."""

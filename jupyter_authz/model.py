@@ -96,11 +96,15 @@ class Question(NamedTuple):
         ``this``: this very resource. ``any``: at least one possible resource of the type, for
         collections whose reply is filtered. ``way``: this directory, or something below it that
         may be read.
+    enough
+        Pairs of action and type, any of which is enough for the policy: what comes later, the
+        messages of a websocket, is limited to what is allowed.
     """
 
     action: Action
     resource: Resource
     scope: Scope = "this"
+    enough: tuple[tuple[Action, str], ...] = ()
 
     @property
     def label(self) -> str:

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from tornado.httputil import HTTPHeaders
 
     from jupyter_authz.guard.routes import Route
-    from jupyter_authz.model import Decision
+    from jupyter_authz.model import Decision, Question
 
 _ADMISSION = "jupyter_authz_admission"
 # The method that was put on a provider itself, not on its class.
@@ -47,6 +47,8 @@ class Admission(NamedTuple):
         Of the reply, that it set, or None.
     is_awaited
         Whether it gives users that must be awaited.
+    asked
+        What was decided about.
     """
 
     route: Route
@@ -55,6 +57,7 @@ class Admission(NamedTuple):
     noted: Mapping[str, Any]
     headers: HTTPHeaders | None
     is_awaited: bool
+    asked: Sequence[Question]
 
 
 def admit(request: Any, admission: Admission) -> None:

@@ -40,6 +40,9 @@ _NOUNS = {
 }
 # What people call an action where the words above would not say it.
 _DEEDS = {
+    ("read", "channels"): "watch this kernel",
+    ("write", "channels"): "interact with what runs in this kernel",
+    ("execute", "cells"): "run anything but the saved cells of this notebook",
     ("write", "kernels"): "start or stop kernels here",
     ("write", "sessions"): "run notebooks here",
     ("execute", "kernels"): "run code here",

@@ -32,13 +32,14 @@ from jupyter_authz.guard.admission import (
 from jupyter_authz.guard.steps import taken
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from tornado.httputil import HTTPServerRequest
     from tornado.web import Application
 
     from jupyter_authz.guard.http import Guard
     from jupyter_authz.guard.routes import Route
+    from jupyter_authz.model import Question
 
     Settle = Callable[[Any], Awaitable[Any]]
 
@@ -79,6 +80,8 @@ class Door(JupyterHandler):
     is_forsaken = False
     # Whether it is like any other handler by now.
     is_complete = False
+    # What is asked, once that is known.
+    asked: Sequence[Question] = ()
     # As after tornado's constructor.
     _finished = False
     _headers_written = False
@@ -201,7 +204,10 @@ class Door(JupyterHandler):
         if not decision or self.is_forsaken:
             return False
         user = self.current_user
-        admit(self.request, Admission(self.route, user, decision, noted, headers, is_awaited))
+        admit(
+            self.request,
+            Admission(self.route, user, decision, noted, headers, is_awaited, self.asked),
+        )
         return True
 
     @property

@@ -151,3 +151,5 @@ class Entrance(HTTPMessageDelegate):
         if self._request.body:
             await self.settle(delegate.data_received(self._request.body))
         delegate.finish()
+        if self._route.is_websocket:
+            self._guard.note_connection(getattr(delegate, "handler", None), self._request)

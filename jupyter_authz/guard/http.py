@@ -8,10 +8,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tornado.web import ErrorHandler, HTTPError
+from tornado.websocket import WebSocketHandler
 
 from jupyter_authz.guard import answers
 from jupyter_authz.guard import hook as hooks
 from jupyter_authz.guard.admission import admission_of
+from jupyter_authz.guard.connections import Connections
 from jupyter_authz.guard.credentials import hide_credentials
 from jupyter_authz.guard.crosssite import is_cross_site
 from jupyter_authz.guard.door import Door, door_class
@@ -28,7 +30,7 @@ from jupyter_authz.resources.table import WEBSOCKET
 from jupyter_authz.resources.types import COMPUTE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from logging import Logger
 
     from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
@@ -79,9 +81,11 @@ class Guard:
         # INVARIANT: until the policy has been read, nobody is let in.
         # tests/guard/test_install.py::test_nobody_is_let_in_before_the_policy_is_read
         self.ready = False
+        self.settings: Mapping[str, Any] = application.settings
         self._application = application
         self._recorder = recorder
-        self._log = log
+        self.log = log
+        self.connections = Connections(self)
         self._doors: dict[Route, type[Door]] = {}
         self._standing: dict[Route, type[RequestHandler]] = {}
 
@@ -179,6 +183,17 @@ class Guard:
         )
         return delegate
 
+    def note_connection(self, handler: Any, request: HTTPServerRequest) -> None:
+        """Note that a handler has been let in to open a websocket, if that is what it does."""
+        admission = admission_of(handler)
+        if isinstance(handler, WebSocketHandler) and admission and _is_upgrade(request):
+            self.connections.add(handler, admission)
+
+    def enforce(self, policy: Policy | None) -> None:
+        """Put a policy in force, for requests to come and for what is open."""
+        self.policy = policy
+        self.connections.revise_soon()
+
     def door(self, route: Route, request: HTTPServerRequest) -> Door:
         """Make what stands in for the handler of a request."""
         made = self._doors.get(route)
@@ -226,6 +241,7 @@ class Guard:
         policy = self.policy
         asks = door.route.row.asked(_verb(door))
         asked = await questions(asks, Request(door), door, resolve=policy is not None)
+        door.asked = asked
         acts = [question for question in asked if question.action != "read"]
         if acts and is_cross_site(door):
             return Decision(allowed=False, reason="cross-site", question=acts[0])
@@ -235,10 +251,22 @@ class Guard:
             if not agreed:
                 return agreed
         if door.is_hooked:
-            decision = await hook_agrees(door, door.current_user, asked, self._log, door.settle)
+            decision = await hook_agrees(door, door.current_user, asked, self.log, door.settle)
             if not decision:
                 return decision
         return agreed
+
+    def record(self, decision: Decision, subject: Subject | None, what: str) -> Decision:
+        """Record a denial; give it with its id.
+
+        Parameters
+        ----------
+        decision, subject
+            What was decided, about whom.
+        what
+            The request or message.
+        """
+        return self._recorder.record(decision, subject, what)
 
     def deny(self, handler: RequestHandler, decision: Decision, subject: Subject | None) -> None:
         """Record a denial and answer with it.
@@ -253,7 +281,7 @@ class Guard:
             Who asked; None where that could not be told.
         """
         request = f"{handler.request.method} {handler.request.path}"
-        recorded = self._recorder.record(decision, subject, request)
+        recorded = self.record(decision, subject, request)
         if isinstance(handler, Door):
             if handler.has_answered:
                 # A hook has given its own answer.
@@ -266,7 +294,7 @@ class Guard:
     ) -> None:
         """Record an error while deciding, and deny."""
         request = f"{door.request.method} {door.request.path}"
-        self._log.error("jupyter_authz | an error while deciding about %s", request, exc_info=error)
+        self.log.error("jupyter_authz | an error while deciding about %s", request, exc_info=error)
         self.deny(door, _ERROR, subject)
 
     # ------------------------------------------------------------------ questions of others
@@ -302,10 +330,13 @@ class Guard:
         return self.policy.decide(subject_of(user), question)
 
 
+def _is_upgrade(request: HTTPServerRequest) -> bool:
+    return bool(request.headers.get("Upgrade", "").lower() == "websocket")
+
+
 def _verb(door: Door) -> str:
     """Give the verb of a request; a websocket handshake is not the GET it looks like."""
     route, method = door.route, door.request.method or ""
     if not route.is_websocket or method != "GET":
         return method
-    upgrade = door.request.headers.get("Upgrade", "").lower() == "websocket"
-    return WEBSOCKET if upgrade or "GET" not in route.row.asks else method
+    return WEBSOCKET if _is_upgrade(door.request) or "GET" not in route.row.asks else method

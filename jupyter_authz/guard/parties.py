@@ -54,8 +54,8 @@ async def policy_agrees(
     agreed = AGREED
     for question in questions:
         is_way = question.scope == "way"
-        asked = Question(question.action, question.resource) if is_way else question
-        decision = policy.decide(subject, asked)
+        asked = question._replace(scope="this") if is_way else question
+        decision = decided(policy, subject, asked)
         # INVARIANT: the way to something readable is a way only through directories.
         # tests/guard/test_lists.py::test_a_file_is_never_on_the_way
         if not decision and is_way and await is_directory(door, question.resource.path):
@@ -68,6 +68,15 @@ async def policy_agrees(
                 rules = tuple(str(rule) for rule in matched if rule.effect == "deny")
             return Decision(allowed=False, reason=decision.reason, question=asked, rules=rules)
     return agreed
+
+
+def decided(policy: Policy, subject: Subject, question: Question) -> Decision:
+    """Decide about one question, and be content with what is enough."""
+    decision = policy.decide(subject, question)
+    for action, kind in () if decision else question.enough:
+        if policy.decide(subject, Question(action, question.resource._replace(type=kind))):
+            return AGREED
+    return decision
 
 
 async def hook_agrees(

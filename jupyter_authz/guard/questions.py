@@ -50,7 +50,7 @@ async def questions(
             asked = ask.resource(request)
             resource = await _resolved(ask, asked, request, door) if resolve else asked
             if resource is not None:
-                found.append(Question(ask.action, resource, ask.scope))
+                found.append(Question(ask.action, resource, ask.scope, ask.enough))
     return found
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
+from jupyter_authz.guard.channels import KernelChannels
 from jupyter_authz.guard.lists import ContentsList, RunningList
-from jupyter_authz.guard.terminals import TerminalStart
+from jupyter_authz.guard.terminals import TerminalSocket, TerminalStart
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,8 @@ _STANDS: Mapping[str, tuple[type[Stand], ...]] = {
     f"{_SERVICES}.kernels.handlers.MainKernelHandler": (RunningList,),
     f"{_SERVICES}.sessions.handlers.SessionRootHandler": (RunningList,),
     f"{_SERVICES}.kernelspecs.handlers.MainKernelSpecHandler": (RunningList,),
+    f"{_SERVICES}.kernels.websocket.KernelWebsocketHandler": (KernelChannels,),
+    "jupyter_server_terminals.handlers.TermSocket": (TerminalSocket,),
     "jupyter_server_terminals.api_handlers.TerminalRootHandler": (RunningList, TerminalStart),
 }
 

@@ -263,7 +263,16 @@ ROWS = (
     Row(
         f"{_SERVICES}.kernels.websocket.KernelWebsocketHandler",
         "channels",
-        asks={"WS": (Ask("execute", "channels", finder=_KERNEL),)},
+        asks={
+            "WS": (
+                Ask(
+                    "execute",
+                    "channels",
+                    finder=_KERNEL,
+                    enough=(("read", "channels"), ("execute", "cells")),
+                ),
+            )
+        },
         settles=(("execute", "kernels"),),
     ),
     Row(

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     from jupyter_authz.resources.table import Finder, Source
 
 
-async def sessions(settings: Mapping[str, Any]) -> list[dict[str, Any]]:
+# Models of all sessions.
+Sessions = list[dict[str, Any]]
+
+
+async def sessions(settings: Mapping[str, Any]) -> Sessions:
     """Give the models of all sessions."""
     return list(await ensure_async(settings["session_manager"].list_sessions()))
 
 
-async def _sessions(request: Request) -> list[dict[str, Any]]:
+async def _sessions(request: Request) -> Sessions:
     return await sessions(request.handler.settings)
 
 
@@ -38,21 +42,27 @@ def _kernel(name: Any, owner: str | None, paths: Iterable[Any]) -> Mapping[str, 
     return {"path": path or None, "name": as_name(name), "owner": owner}
 
 
-async def kernel_attributes(request: Request, kernel_id: str) -> Mapping[str, Any]:
+async def kernel_attributes(
+    settings: Mapping[str, Any], kernel_id: str, running: Sessions
+) -> Mapping[str, Any]:
     """Give path, name and owner of a running kernel; all unknown where there is none."""
-    settings = request.handler.settings
     manager = settings["kernel_manager"]
     if not kernel_id or kernel_id not in manager:
         return {}
     model = await ensure_async(manager.kernel_model(kernel_id))
-    return kernels_in(settings, await _sessions(request))(model)
+    return kernels_in(settings, running)(model)
+
+
+async def _kernel_of(request: Request, source: Source) -> Mapping[str, Any]:
+    settings = request.handler.settings
+    return await kernel_attributes(settings, source(request) or "", await sessions(settings))
 
 
 def kernel(source: Source) -> Finder:
     """Find the kernel whose id a source gives."""
 
     async def finder(request: Request) -> Mapping[str, Any]:
-        return await kernel_attributes(request, source(request) or "")
+        return await _kernel_of(request, source)
 
     return finder
 
@@ -61,7 +71,7 @@ def running_kernel(source: Source) -> Finder:
     """Find the kernel whose id a source gives, if it runs."""
 
     async def finder(request: Request) -> Mapping[str, Any] | None:
-        return await kernel_attributes(request, source(request) or "") or None
+        return await _kernel_of(request, source) or None
 
     return finder
 
@@ -196,7 +206,7 @@ def below_root(settings: Mapping[str, Any], directory: str) -> str | None:
 
 
 def kernels_in(
-    settings: Mapping[str, Any], running: list[dict[str, Any]]
+    settings: Mapping[str, Any], running: Sessions
 ) -> Callable[[Mapping[str, Any]], Mapping[str, Any]]:
     """Give a function from the model of a kernel to its attributes.
 

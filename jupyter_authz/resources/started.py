@@ -57,6 +57,8 @@ class Started:
     def __init__(self) -> None:
         self._running: WeakKeyDictionary[Any, Start] = WeakKeyDictionary()
         self._sessions: dict[str, str | None] = {}
+        # Called when a session, and so its kernel, is elsewhere than it was.
+        self.on_move: Callable[[], None] = _nothing
 
     def note(self, running: Any, path: str | None) -> None:
         """Note that a kernel or terminal has been started."""
@@ -74,6 +76,10 @@ class Started:
     def owner_of_session(self, session_id: str) -> str | None:
         """Give who made a session."""
         return self._sessions.get(session_id)
+
+
+def _nothing() -> None:
+    pass
 
 
 def started(settings: Mapping[str, Any]) -> Started:
@@ -163,12 +169,23 @@ def _note_sessions(noted: Started, manager: Any) -> None:
         async def create_session_noted(manager: Any, *args: Any, **kwargs: Any) -> Any:
             model = await create_session(manager, *args, **kwargs)
             noted.note_session(model["id"], {one["id"] for one in await manager.list_sessions()})
+            noted.on_move()
             return model
 
         return create_session_noted
 
+    def make_move(change_session: Callable[..., Any]) -> Any:
+        async def change_session_noted(manager: Any, *args: Any, **kwargs: Any) -> Any:
+            changed = await ensure_async(change_session(manager, *args, **kwargs))
+            noted.on_move()
+            return changed
+
+        return change_session_noted
+
     _replace(manager, "start_kernel_for_session", make_start)
     _replace(manager, "create_session", make_create)
+    _replace(manager, "update_session", make_move)
+    _replace(manager, "delete_session", make_move)
 
 
 def _note_terminals(noted: Started, manager: Any) -> None:

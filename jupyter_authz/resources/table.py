@@ -61,6 +61,8 @@ class Ask:
         path that tells: a directory is moved with all below it.
     when
         Asked only if this gives something.
+    enough
+        As in `Question`; needs a stand that limits what comes later (see `guard.stands`).
     """
 
     action: Action
@@ -73,6 +75,7 @@ class Ask:
     scope: Scope = "this"
     tree: bool | Source = False
     when: Source | None = None
+    enough: tuple[tuple[Action, str], ...] = ()
     # The question itself, where nothing in it depends on the request.
     question: Question | None = field(init=False, repr=False, compare=False)
 

@@ -61,7 +61,9 @@ ROWS = (
     Row(
         "jupyter_server_terminals.handlers.TermSocket",
         "terminals",
-        asks={"WS": (Ask("execute", "terminals", finder=_RUNNING),)},
+        asks={
+            "WS": (Ask("execute", "terminals", finder=_RUNNING, enough=(("read", "terminals"),)),)
+        },
         settles=(("execute", "terminals"),),
     ),
 )

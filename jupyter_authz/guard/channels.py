@@ -1,0 +1,158 @@
+"""Kernel channels: each websocket to a kernel carries what its user may send, message by message.
+
+Behind the decision, before the handler. At the handshake it was decided that the user may at least
+watch; what more they may do is found out when the websocket opens, and again when it changes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from jupyter_core.utils import ensure_async
+
+from jupyter_authz.errors import MessageError
+from jupyter_authz.guard.cells import is_saved_cell, notebooks_of, verbatim
+from jupyter_authz.guard.connections import Limited
+from jupyter_authz.guard.replies import refusing
+from jupyter_authz.guard.wire import read, write
+from jupyter_authz.identity.subjects import subject_of
+from jupyter_authz.model import Decision, Question, Resource
+from jupyter_authz.resources.links import with_targets
+from jupyter_authz.resources.messages import needed
+from jupyter_authz.resources.running import kernel_attributes, sessions
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from jupyter_authz.guard.wire import Message
+    from jupyter_authz.model import Action
+    from jupyter_authz.policy.engine import Policy
+    from jupyter_authz.resources.running import Sessions
+
+# The comms of each kernel that front ends have opened, not the kernel itself.
+_OPENED_BY_CLIENTS: MutableMapping[Any, set[str]] = WeakKeyDictionary()
+
+
+class KernelChannels(Limited):
+    """Passes on what may be sent to a kernel, and answers the rest as a kernel would."""
+
+    kernel_id: str
+    selected_subprotocol: str | None
+
+    # How many requests for input came to whoever may not send everything.
+    _inputs = 0
+
+    def get_argument(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        """Give an argument of the request; the id of a session is bound to its user."""
+        value = super().get_argument(name, *args, **kwargs)
+        if name != "session_id" or not value:
+            return value
+        # INVARIANT: nobody takes over the messages or the place of another by their session's id.
+        # tests/guard/test_channels.py::test_a_session_id_belongs_to_its_user
+        bound = repr((subject_of(self.current_user).username, value))
+        return hashlib.sha256(bound.encode()).hexdigest()
+
+    async def authz_find(self, running: Sessions) -> Resource:
+        """Find the kernel as it is now: its sessions may have moved."""
+        attributes = await kernel_attributes(self.settings, self.path_kwargs["kernel_id"], running)
+        found = Resource("channels", **attributes)
+        return found._replace(path=with_targets(self.contents_manager, found.path))
+
+    def authz_highest(self, policy: Policy) -> Action | None:
+        """Give the most that is allowed; who may run saved cells may watch, too."""
+        found = super().authz_highest(policy)
+        return (
+            "read" if found is None and self._may_run_cells(policy, self.authz_resource) else found
+        )
+
+    def on_message(self, ws_message: str | bytes) -> Any:
+        """Take a message from the front end."""
+        if self.authz_level != "execute":
+            return self._pass_on_if_allowed(ws_message)
+        # INVARIANT: tests/guard/test_channels.py::test_messages_to_widgets
+        if ("comm_open" if isinstance(ws_message, str) else b"comm_open") in ws_message:  # type: ignore[operator]
+            self._note_comm(ws_message)
+        return super().on_message(ws_message)
+
+    def write_message(self, message: Any, binary: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """Send a message to the front end."""
+        if self.authz_level != "execute" and _asks_for_input(message):
+            self._inputs += 1
+        return super().write_message(message, binary)
+
+    # ------------------------------------------------------------------ comms
+
+    def _comms(self) -> set[str]:
+        kernel = self.kernel_manager.get_kernel(self.kernel_id)
+        return _OPENED_BY_CLIENTS.setdefault(kernel, set())
+
+    def _note_comm(self, data: str | bytes) -> None:
+        try:
+            message = read(data, self.selected_subprotocol)
+        except MessageError:
+            return
+        if message.type == "comm_open":
+            self._comms().add(str(message.content.get("comm_id")))
+
+    # ------------------------------------------------------------------ what is limited
+
+    async def _pass_on_if_allowed(self, data: str | bytes) -> None:
+        protocol = self.selected_subprotocol
+        try:
+            message = read(data, protocol)
+        except MessageError as error:
+            self.log.warning("jupyter_authz | ignored what %s sent to a kernel: %s", self, error)
+            return
+        passed = await self._allowed(message)
+        if passed is not None:
+            # INVARIANT: the kernel gets what was decided about, not what was sent.
+            # tests/guard/test_channels.py::test_what_is_decided_about_is_what_is_sent
+            await ensure_async(super().on_message(write(passed, protocol)))
+
+    async def _allowed(self, message: Message) -> Message | None:
+        """Give a message as it may be passed on; None if it must not be, which is answered."""
+        need = needed(message.channel, message.type)
+        if self.authz_may(need) and self._is_to_whom_it_may(message):
+            return message
+        if (message.channel, message.type) != ("shell", "execute_request"):
+            return self._refuse(message, Question(need, self.authz_resource))
+        # What it asks is found out anew: the notebook may have been moved, too.
+        running = await sessions(self.settings)
+        resource = await self.authz_find(running)
+        if not self._may_run_cells(self.authz_guard.policy, resource):
+            return self._refuse(message, Question(need, resource))
+        if await is_saved_cell(
+            self.contents_manager, notebooks_of(self.kernel_id, running), message
+        ):
+            return verbatim(message)
+        return self._refuse(message, Question("execute", resource._replace(type="cells")))
+
+    def _may_run_cells(self, policy: Policy | None, resource: Resource) -> bool:
+        question = Question("execute", resource._replace(type="cells"))
+        return policy is not None and bool(policy.decide(self.authz_subject, question))
+
+    def _is_to_whom_it_may(self, message: Message) -> bool:
+        """Whether a message that interacts is to a widget of the kernel, or to input one gives."""
+        if message.type == "input_reply":
+            self._inputs -= 1
+            return self._inputs >= 0
+        if message.type in {"comm_msg", "comm_close"}:
+            return message.content.get("comm_id") not in self._comms()
+        return True
+
+    def _refuse(self, message: Message, question: Question) -> None:
+        denial = Decision(allowed=False, reason="no-role", question=question)
+        what = f"{message.type} on {message.channel} of kernel {self.kernel_id}"
+        recorded = self.authz_guard.record(denial, self.authz_subject, what)
+        for reply in refusing(message, recorded):
+            data = write(reply, self.selected_subprotocol)
+            super().write_message(data, isinstance(data, bytes))
+
+
+def _asks_for_input(message: Any) -> bool:
+    needle = "input_request" if isinstance(message, str) else b"input_request"
+    return needle in message and b"stdin" in (
+        message.encode() if isinstance(message, str) else message
+    )

@@ -1,0 +1,163 @@
+"""Open websockets: known to the guard, decided about anew when something changes, and closed.
+
+Behind the decision, beside the handlers. Those that can do with less are limited to it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from jupyter_core.utils import ensure_async
+
+from jupyter_authz.guard.parties import decided
+from jupyter_authz.guard.stand import Stand
+from jupyter_authz.identity.subjects import subject_of
+from jupyter_authz.model import ACTIONS, Question
+from jupyter_authz.resources.running import sessions
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from tornado.websocket import WebSocketHandler
+
+    from jupyter_authz.guard.admission import Admission
+    from jupyter_authz.guard.http import Guard
+    from jupyter_authz.model import Action, Resource, Subject
+    from jupyter_authz.policy.engine import Policy
+    from jupyter_authz.resources.running import Sessions
+
+# As RFC 6455 has it for what goes against a policy.
+_CLOSED = 1008
+_REASON = "You may no longer do this on this server."
+# How many are looked at before others have their turn.
+_AT_ONCE = 25
+
+
+class Limited(Stand):
+    """Stands before a websocket whose user may do all, or only some, of what it is for."""
+
+    authz_resource: Resource
+    authz_subject: Subject
+    # The highest action that is allowed.
+    authz_level: Action | None = None
+
+    async def authz_find(self, running: Sessions) -> Resource:
+        """Find what the websocket is to, as it is now.
+
+        Parameters
+        ----------
+        running
+            Models of all sessions.
+        """
+        raise NotImplementedError
+
+    def authz_highest(self, policy: Policy) -> Action | None:
+        """Give the highest action that is allowed."""
+        for action in reversed(ACTIONS):
+            if policy.decide(self.authz_subject, Question(action, self.authz_resource)):
+                return action
+        return None
+
+    def authz_may(self, action: Action) -> bool:
+        """Whether what is allowed reaches as far as an action."""
+        level = self.authz_level
+        return level is not None and ACTIONS.index(action) <= ACTIONS.index(level)
+
+    async def authz_revise(self, user: Any, running: Sessions) -> bool:
+        """Find out what is allowed now, and tell whether that is anything.
+
+        Parameters
+        ----------
+        user
+            Jupyter's user.
+        running
+            Models of all sessions.
+        """
+        self.authz_subject = subject_of(user)
+        self.authz_resource = await self.authz_find(running)
+        policy = self.authz_guard.policy
+        self.authz_level = "execute" if policy is None else self.authz_highest(policy)
+        return self.authz_level is not None
+
+    async def get(self, *args: Any, **kwargs: Any) -> Any:
+        """Find out what is allowed before the handshake."""
+        # INVARIANT: until that is known, it is nothing.
+        # tests/guard/test_channels.py::test_what_each_may_send
+        await self.authz_revise(self.current_user, await sessions(self.settings))
+        return await ensure_async(super().get(*args, **kwargs))
+
+
+class Connections:
+    """The open websockets of a server.
+
+    Parameters
+    ----------
+    guard
+        Who decides.
+    """
+
+    def __init__(self, guard: Guard) -> None:
+        self._guard = guard
+        self._open: MutableMapping[WebSocketHandler, Admission] = WeakKeyDictionary()
+        self._revising: asyncio.Task[None] | None = None
+        self._again = False
+
+    def add(self, handler: WebSocketHandler, admission: Admission) -> None:
+        """Know a websocket from its handshake on."""
+        self._open[handler] = admission
+
+    def revise_soon(self) -> None:
+        """Decide anew about all of them; what changes meanwhile is taken account of."""
+        self._again = True
+        if self._revising is None or self._revising.done():
+            self._revising = asyncio.ensure_future(self._revise_until_settled())
+
+    async def _revise_until_settled(self) -> None:
+        while self._again:
+            self._again = False
+            await self.revise()
+
+    async def revise(self) -> None:
+        """Decide anew about all of them, and close those that are not allowed any more."""
+        settings = self._guard.settings
+        running = await sessions(settings)
+        for number, (handler, admission) in enumerate(tuple(self._open.items())):
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
+            try:
+                is_allowed = await self._is_allowed(handler, admission, running)
+            except Exception as error:
+                self._guard.log.error("jupyter_authz | an error while deciding", exc_info=error)
+                is_allowed = False
+            if not is_allowed:
+                _close(handler)
+
+    async def _is_allowed(
+        self, handler: WebSocketHandler, admission: Admission, running: Sessions
+    ) -> bool:
+        user = admission.user
+        # INVARIANT: who is gone has nothing open any more.
+        # tests/guard/test_revocation.py::test_accounts_and_tokens
+        renew = getattr(self._guard.settings["identity_provider"], "user_as_known_now", None)
+        if renew is not None:
+            user = renew(user)
+        if user is None:
+            return False
+        is_limited = isinstance(handler, Limited)
+        if is_limited and not await handler.authz_revise(user, running):
+            return False
+        policy, subject = self._guard.policy, subject_of(user)
+        if policy is None:
+            return True
+        asked = [q for q in admission.asked if not (is_limited and q.enough)]
+        return all(decided(policy, subject, question) for question in asked)
+
+
+def _close(handler: Any) -> None:
+    if handler.ws_connection is not None:
+        handler.close(_CLOSED, _REASON)
+    elif not handler._finished:  # noqa: SLF001 - as tornado's own
+        # The handshake is still under way.
+        handler.request.connection.stream.close()

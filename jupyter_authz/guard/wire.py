@@ -1,0 +1,106 @@
+"""Kernel messages on a websocket, in both protocols: read strictly, and written anew.
+
+Behind the decision. A message that is decided about is passed on as it was read here, so that the
+kernel never reads something else into it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from jupyter_client.jsonutil import json_default
+from jupyter_server.services.kernels.connection.base import (
+    deserialize_binary_message,
+    deserialize_msg_from_ws_v1,
+    serialize_binary_message,
+    serialize_msg_to_ws_v1,
+)
+
+from jupyter_authz.errors import MessageError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# The name of the protocol in which all messages are binary; the other one has none.
+PROTOCOL_1 = "v1.kernel.websocket.jupyter.org"
+
+_PARTS = ("header", "parent_header", "metadata", "content")
+_CHANNELS = ("shell", "control", "stdin")
+
+
+class Message(NamedTuple):
+    """A message between a front end and a kernel.
+
+    Parameters
+    ----------
+    channel
+        ``shell``, ``control``, ``stdin`` or ``iopub``.
+    header, parent_header, metadata, content
+        As in Jupyter's messaging protocol.
+    buffers
+        What is attached.
+    """
+
+    channel: str
+    header: dict[str, Any]
+    parent_header: dict[str, Any]
+    metadata: dict[str, Any]
+    content: dict[str, Any]
+    buffers: Sequence[bytes] = ()
+
+    @property
+    def type(self) -> str:
+        """The message type."""
+        return str(self.header["msg_type"])
+
+
+def read(data: str | bytes, protocol: str | None) -> Message:
+    """Read a message from a front end.
+
+    Parameters
+    ----------
+    data
+        As the websocket gave it.
+    protocol
+        `PROTOCOL_1`, or None.
+
+    Raises
+    ------
+    MessageError
+        It is none.
+    """
+    try:
+        if protocol == PROTOCOL_1:
+            channel, parts = deserialize_msg_from_ws_v1(data)
+            found = dict(zip(_PARTS, map(json.loads, parts[:4]), strict=True))
+            buffers = parts[4:]
+        else:
+            found = json.loads(data) if isinstance(data, str) else deserialize_binary_message(data)
+            channel, buffers = found.get("channel") or "shell", found.get("buffers") or ()
+        message = Message(channel, *(found.get(part) or {} for part in _PARTS), buffers)
+    except Exception as error:
+        raise MessageError("expected a message of Jupyter's messaging protocol") from error
+    if channel not in _CHANNELS:
+        raise MessageError(f"expected one of {', '.join(_CHANNELS)} as channel, got {channel!r}")
+    if not all(isinstance(part, dict) for part in message[1:5]):
+        raise MessageError("expected header, parent header, metadata and content to be objects")
+    if not all(isinstance(message.header.get(key), str) for key in ("msg_type", "msg_id")):
+        raise MessageError("expected msg_type and msg_id in the header, both strings")
+    if not all(isinstance(buffer, bytes) for buffer in message.buffers):
+        raise MessageError("expected buffers to be sent in binary")
+    return message
+
+
+def write(message: Message, protocol: str | None) -> str | bytes:
+    """Write a message as a websocket carries it; bytes are a binary frame."""
+    if protocol == PROTOCOL_1:
+        parts = [json.dumps(part, default=json_default).encode() for part in message[1:5]]
+        written: bytes = serialize_msg_to_ws_v1([*parts, *message.buffers], message.channel)
+        return written
+    model = message._asdict()
+    if message.buffers:
+        binary: bytes = serialize_binary_message(model)
+        return binary
+    # Reading binary messages makes dates of what looks like them.
+    return json.dumps({**model, "buffers": []}, default=json_default)
