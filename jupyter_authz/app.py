@@ -245,7 +245,8 @@ class JupyterAuthz(ExtensionApp):
         hook.require_callable()
         self.guard.policy = self.read_policy()
         self._install_authorizer()
-        note_starts(self.serverapp.web_app.settings)
+        noted = note_starts(self.serverapp.web_app.settings)
+        noted.on_move = self.guard.connections.revise_soon
         if self.guard.policy is not None or hook.replaced() is not None:
             configuration.keep_templates_from_contents(self.serverapp.web_app.settings["config"])
         self.guard.ready = True

@@ -63,9 +63,9 @@ class KernelChannels(Limited):
     def authz_highest(self, policy: Policy) -> Action | None:
         """Give the most that is allowed; who may run saved cells may watch, too."""
         found = super().authz_highest(policy)
-        return (
-            "read" if found is None and self._may_run_cells(policy, self.authz_resource) else found
-        )
+        if found is None and self._may_run_cells(policy, self.authz_resource):
+            return "read"
+        return found
 
     def on_message(self, ws_message: str | bytes) -> Any:
         """Take a message from the front end."""
@@ -116,18 +116,18 @@ class KernelChannels(Limited):
         need = needed(message.channel, message.type)
         if self.authz_may(need) and self._is_to_whom_it_may(message):
             return message
-        if (message.channel, message.type) != ("shell", "execute_request"):
-            return self._refuse(message, Question(need, self.authz_resource))
-        # What it asks is found out anew: the notebook may have been moved, too.
-        running = await sessions(self.settings)
-        resource = await self.authz_find(running)
-        if not self._may_run_cells(self.authz_guard.policy, resource):
-            return self._refuse(message, Question(need, resource))
-        if await is_saved_cell(
-            self.contents_manager, notebooks_of(self.kernel_id, running), message
-        ):
-            return verbatim(message)
-        return self._refuse(message, Question("execute", resource._replace(type="cells")))
+        denied = Question(need, self.authz_resource)
+        if (message.channel, message.type) == ("shell", "execute_request"):
+            # What it asks is found out anew: the notebook may have been moved, too.
+            running = await sessions(self.settings)
+            resource = await self.authz_find(running)
+            if self._may_run_cells(self.authz_guard.policy, resource):
+                notebooks = notebooks_of(self.kernel_id, running)
+                if await is_saved_cell(self.contents_manager, notebooks, message):
+                    return verbatim(message)
+                denied = Question("execute", resource._replace(type="cells"))
+        self._refuse(message, denied)
+        return None
 
     def _may_run_cells(self, policy: Policy | None, resource: Resource) -> bool:
         question = Question("execute", resource._replace(type="cells"))

@@ -28,6 +28,12 @@ if TYPE_CHECKING:
     from jupyter_authz.policy.engine import Policy
     from jupyter_authz.resources.running import Sessions
 
+if TYPE_CHECKING:
+    # A mixin in truth, as `Stand` is.
+    class _Socket(Stand, WebSocketHandler): ...
+else:
+    _Socket = Stand
+
 # As RFC 6455 has it for what goes against a policy.
 _CLOSED = 1008
 _REASON = "You may no longer do this on this server."
@@ -35,7 +41,7 @@ _REASON = "You may no longer do this on this server."
 _AT_ONCE = 25
 
 
-class Limited(Stand):
+class Limited(_Socket):
     """Stands before a websocket whose user may do all, or only some, of what it is for."""
 
     authz_resource: Resource
@@ -128,8 +134,8 @@ class Connections:
                 await asyncio.sleep(0)
             try:
                 is_allowed = await self._is_allowed(handler, admission, running)
-            except Exception as error:
-                self._guard.log.error("jupyter_authz | an error while deciding", exc_info=error)
+            except Exception:
+                self._guard.log.exception("jupyter_authz | an error while deciding")
                 is_allowed = False
             if not is_allowed:
                 _close(handler)
@@ -146,7 +152,7 @@ class Connections:
         if user is None:
             return False
         is_limited = isinstance(handler, Limited)
-        if is_limited and not await handler.authz_revise(user, running):
+        if isinstance(handler, Limited) and not await handler.authz_revise(user, running):
             return False
         policy, subject = self._guard.policy, subject_of(user)
         if policy is None:

@@ -13,79 +13,98 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_core.utils import ensure_async
 
+from jupyter_authz.guard import hook
 from jupyter_authz.guard.admission import admission_of
-from jupyter_authz.guard.parties import AGREED
+from jupyter_authz.guard.parties import AGREED, hook_agrees
 from jupyter_authz.guard.stand import Stand
 from jupyter_authz.identity.subjects import subject_of
 from jupyter_authz.model import Decision, Question, Resource
 from jupyter_authz.policy.paths import normalise
 from jupyter_authz.resources import running
-from jupyter_authz.resources.links import with_targets
+from jupyter_authz.resources.links import children_of, with_targets
 from jupyter_authz.resources.table import as_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from jupyter_authz.model import Subject
+    from jupyter_authz.model import Scope, Subject, Value
     from jupyter_authz.policy.engine import Policy
 
 
 class ContentsList(Stand):
-    """Filters the model of a directory, and gives no file that was only on the way."""
+    """Shows of directories what may be read, and of all whether it may be written.
+
+    Gives no file that was only on the way.
+    """
+
+    # Whether the hook lets the user write anything.
+    _hook_writes = True
+
+    async def prepare(self, **kwargs: Any) -> None:
+        """Ask the hook, where there is one, whether what is shown may be written."""
+        await super().prepare(**kwargs)
+        if hook.replaced() is not None and not self._finished:
+            question = Question("write", Resource("contents"))
+            agreed = await hook_agrees(self, self.current_user, [question], self.log, ensure_async)
+            self._hook_writes = bool(agreed)
 
     def _finish_model(self, model: dict[str, Any], location: bool = True) -> None:  # noqa: FBT001, FBT002
         policy = self.authz_guard.policy
-        if policy is not None and self.request.method in {"GET", "HEAD"}:
-            admission = admission_of(self)
-            if model.get("type") == "directory":
-                children = model.get("content")
-                if children is not None:
-                    subject = subject_of(self.current_user)
-                    manager = self.contents_manager
-                    model["content"] = readable_children(policy, subject, manager, children)
-            elif admission is None or admission.decision is not AGREED:
+        if not self._hook_writes:
+            _close(model)
+        if policy is not None:
+            subject = subject_of(self.current_user)
+            path = with_targets(self.contents_manager, normalise(model["path"]))
+            seen = _seen_by(policy, subject)
+            children = model.get("content") if model["type"] == "directory" else None
+            may_see = seen(model, path)
+            if children is not None:
+                paths = children_of(self.contents_manager, normalise(model["path"]) or "")
+                model["content"] = [c for c in children if seen(c, paths(normalise(c["path"])))]
+            if self._is_question(model) and not may_see:
                 # It was a directory when it was decided about: whoever may not read it has
                 # waited for another to take its place.
-                subject = subject_of(self.current_user)
-                question = Question("read", _contents(self.contents_manager, model))
-                decision = policy.decide(subject, question)
-                if not decision:
-                    denial = Decision(allowed=False, reason=decision.reason, question=question)
-                    self.authz_guard.deny(self, denial, subject)
-                    return
+                question = Question("read", Resource("contents", path=path))
+                denial = Decision(allowed=False, reason="no-role", question=question)
+                self.authz_guard.deny(self, denial, subject)
+                return
         super()._finish_model(model, location)  # type: ignore[misc]
 
-
-def readable_children(
-    policy: Policy, subject: Subject, manager: Any, children: list[dict[str, Any]]
-) -> list[dict[str, Any]]:
-    """Give the entries of a directory that a subject may see: readable, or on the way.
-
-    Parameters
-    ----------
-    policy, subject
-        Who sees.
-    manager
-        The contents manager.
-    children
-        Models of files and directories.
-    """
-    return [
-        child
-        for child in children
-        if policy.decide(
-            subject,
-            Question(
-                "read",
-                _contents(manager, child),
-                "way" if child["type"] == "directory" else "this",
-            ),
+    def _is_question(self, model: Mapping[str, Any]) -> bool:
+        """Whether a file is shown about which it was not decided that it may be read."""
+        admission = admission_of(self)
+        is_read = self.request.method in {"GET", "HEAD"}
+        return (
+            is_read
+            and model["type"] != "directory"
+            and (admission is None or admission.decision is not AGREED)
         )
-    ]
 
 
-def _contents(manager: Any, model: Mapping[str, Any]) -> Resource:
-    return Resource("contents", path=with_targets(manager, normalise(model["path"])))
+def _close(model: dict[str, Any]) -> None:
+    """Say of a model, and of what is in it, that it may not be written."""
+    model["writable"] = False
+    if model["type"] == "directory":
+        for child in model.get("content") or ():
+            child["writable"] = False
+
+
+def _seen_by(policy: Policy, subject: Subject) -> Callable[[dict[str, Any], Value], bool]:
+    """Give a function that tells whether somebody may see a file or directory, or go through it.
+
+    It notes in the model whether they may write it.
+    """
+
+    def seen(model: dict[str, Any], path: Value) -> bool:
+        resource = Resource("contents", path=path)
+        if not policy.decide(subject, Question("write", resource)):
+            # INVARIANT: what nobody may write here, no front end offers to.
+            # tests/guard/test_lists.py::test_writable_is_the_truth
+            model["writable"] = False
+        scope: Scope = "way" if model["type"] == "directory" else "this"
+        return bool(policy.decide(subject, Question("read", resource, scope)))
+
+    return seen
 
 
 class RunningList(Stand):

@@ -9,7 +9,7 @@ import uuid
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from jupyter_client.session import protocol_version
+from jupyter_client._version import protocol_version
 
 from jupyter_authz.guard.answers import sentence
 from jupyter_authz.guard.wire import Message
@@ -33,7 +33,7 @@ def refusing(message: Message, decision: Decision) -> Iterator[Message]:
         As recorded.
     """
     said = f"{sentence(decision.question)} [decision {decision.id}]"
-    error = {"ename": _NAME, "evalue": said, "traceback": [f"{_NAME}: {said}"]}
+    error: dict[str, Any] = {"ename": _NAME, "evalue": said, "traceback": [f"{_NAME}: {said}"]}
 
     def reply(channel: str, message_type: str, content: dict[str, Any]) -> Message:
         header = {
@@ -55,8 +55,6 @@ def refusing(message: Message, decision: Decision) -> Iterator[Message]:
             "iopub", "comm_close", {"comm_id": message.content.get("comm_id", ""), "data": {}}
         )
     if is_request:
-        content = {"status": "error", **error}
-        if kind == "execute":
-            content["execution_count"] = None
+        content = {"status": "error", **error, "execution_count": None}
         yield reply(message.channel, f"{kind}_reply", content)
     yield reply("iopub", "status", {"execution_state": "idle"})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_authz.guard.channels import KernelChannels
 from jupyter_authz.guard.lists import ContentsList, RunningList
+from jupyter_authz.guard.rooms import Room
 from jupyter_authz.guard.terminals import TerminalSocket, TerminalStart
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ _STANDS: Mapping[str, tuple[type[Stand], ...]] = {
     f"{_SERVICES}.kernelspecs.handlers.MainKernelSpecHandler": (RunningList,),
     f"{_SERVICES}.kernels.websocket.KernelWebsocketHandler": (KernelChannels,),
     "jupyter_server_terminals.handlers.TermSocket": (TerminalSocket,),
+    "jupyter_server_ydoc.handlers.YDocWebSocketHandler": (Room,),
     "jupyter_server_terminals.api_handlers.TerminalRootHandler": (RunningList, TerminalStart),
 }
 

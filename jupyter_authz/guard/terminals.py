@@ -43,4 +43,4 @@ class TerminalSocket(Limited):
         """Take a message from the front end."""
         # INVARIANT: of a watcher nothing passes, not even the size of the window, which would
         # change it for all. tests/guard/test_terminals.py::test_watching
-        return super().on_message(message) if self.authz_may("execute") else None  # type: ignore[misc]
+        return super().on_message(message) if self.authz_may("execute") else None

@@ -14,6 +14,8 @@ from jupyter_server.services.contents.fileio import FileManagerMixin
 from jupyter_authz.model import values_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jupyter_authz.model import Value
 
 
@@ -47,6 +49,43 @@ def with_targets(contents_manager: Any, value: Value) -> Value:
             return None
         found.append(target)
     return tuple(dict.fromkeys(found))
+
+
+def children_of(contents_manager: Any, directory: str) -> Callable[[str | None], Value]:
+    """Give what `with_targets` gives for what is in a directory.
+
+    The directory itself is looked at but once.
+
+    Parameters
+    ----------
+    contents_manager
+        Of the server.
+    directory
+        Its normalised path.
+    """
+    bases = values_of(with_targets(contents_manager, directory))
+    has_links = isinstance(contents_manager, FileManagerMixin)
+
+    def paths(path: str | None) -> Value:
+        if not has_links or path is None:
+            return path
+        if bases is None:
+            return None
+        if _is_link(f"{contents_manager.root_dir}/{path}"):
+            return with_targets(contents_manager, path)
+        if len(bases) == 1:
+            return path
+        name = path.rpartition("/")[2]
+        return tuple(f"{base}/{name}".lstrip("/") for base in bases)
+
+    return paths
+
+
+def _is_link(place: str) -> bool:
+    try:
+        return stat.S_ISLNK(os.lstat(place).st_mode)
+    except (OSError, ValueError):
+        return False
 
 
 def _passes_a_link(root: str, path: str) -> bool:

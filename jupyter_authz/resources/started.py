@@ -88,7 +88,7 @@ def started(settings: Mapping[str, Any]) -> Started:
     return found
 
 
-def note_starts(settings: dict[str, Any]) -> None:
+def note_starts(settings: dict[str, Any]) -> Started:
     """Have the managers of a server note what they start, from now on.
 
     Parameters
@@ -97,12 +97,13 @@ def note_starts(settings: dict[str, Any]) -> None:
         Of the web application.
     """
     if _SETTING in settings:
-        return
+        return started(settings)
     noted = settings[_SETTING] = Started()
     _note_kernels(noted, settings["kernel_manager"])
     _note_sessions(noted, settings["session_manager"])
     if "terminal_manager" in settings:
         _note_terminals(noted, settings["terminal_manager"])
+    return noted
 
 
 def _replace(manager: Any, name: str, make: Callable[[Callable[..., Any]], Any]) -> None:

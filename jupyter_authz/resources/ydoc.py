@@ -15,8 +15,12 @@ _PRESENCE = "JupyterLab:globalAwareness"
 _HANDLERS = "jupyter_server_ydoc.handlers"
 
 
-def _path_of_room(request: Request, room: str) -> Any:
-    """Find the document of a room, named ``format:type:file-id``."""
+def _document(request: Request, room: str) -> Any:
+    """Find the document of a room, named ``format:type:file-id``, or of a fork of one."""
+    from jupyter_server_ydoc.handlers import FORK_ROOMS  # noqa: PLC0415 - only where installed
+
+    if room in FORK_ROOMS:
+        room = FORK_ROOMS[room]["root_roomid"]
     file_id = room.split(":", 2)[2] if room.count(":") >= 2 else None  # noqa: PLR2004 - see above
     return path_of_id(request, file_id)
 
@@ -26,21 +30,19 @@ def _connected(request: Request) -> str:
     return str(request.handler.request.path).rpartition("/")[2]
 
 
-def _room(request: Request) -> Any:
-    return _path_of_room(request, _connected(request))
+def path_of_room(request: Request) -> Any:
+    """Find the document of the room that a websocket is to."""
+    return _document(request, _connected(request))
 
 
-def _is_document(request: Request) -> bool:
+def is_document(request: Request) -> bool:
+    """Whether the room that a websocket is to is that of a document."""
     return _connected(request) != _PRESENCE
 
 
 def _named(request: Request) -> Any:
     """Find the document of a room or of a fork that the URL names."""
-    from jupyter_server_ydoc.handlers import FORK_ROOMS  # noqa: PLC0415 - only where installed
-
-    room = part(0)(request)
-    fork = FORK_ROOMS.get(room)
-    return _path_of_room(request, fork["root_roomid"] if fork else room)
+    return _document(request, part(0)(request) or "")
 
 
 _PATH = relative(part(0))
@@ -53,9 +55,8 @@ ROWS = (
         asks={
             "WS": (
                 Ask("read", "collaboration"),
-                # Who is in the room of a document changes it and saves it.
-                Ask("read", "contents", path=_room, when=_is_document),
-                Ask("write", "contents", path=_room, when=_is_document),
+                # Who may not write it is limited to reading, see `guard.rooms`.
+                Ask("read", "contents", path=path_of_room, when=is_document),
             )
         },
     ),

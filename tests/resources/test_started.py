@@ -74,7 +74,7 @@ async def test_restarts_do_not_change_the_owner(be):
         assert await be(someone).status("POST", f"api/kernels/{kernel}/restart") == 200
         # The reply comes before the kernel does, whose socket is closed only then.
         restarted = be.web_app.settings["kernel_manager"].get_kernel(kernel)
-        while restarted._pending_restart_cleanup is not None:
+        while restarted._pending_restart_cleanup is not None:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.05)
         assert await be("ann").status("GET", f"api/kernels/{kernel}") == 200
         assert await be("bob").status("GET", f"api/kernels/{kernel}") == 403

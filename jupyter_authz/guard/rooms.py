@@ -1,0 +1,88 @@
+"""Rooms of jupyter_server_ydoc: who may only read a document sees every change and makes none.
+
+Behind the decision, before the handler. Each client has its own rights, whoever else is there.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from jupyter_core.utils import ensure_async
+
+from jupyter_authz.guard import hook
+from jupyter_authz.guard.connections import Limited
+from jupyter_authz.guard.parties import hook_agrees
+from jupyter_authz.model import Question, Resource
+from jupyter_authz.resources.requests import Request
+from jupyter_authz.resources.table import as_path
+from jupyter_authz.resources.ydoc import is_document, path_of_room
+
+if TYPE_CHECKING:
+    from jupyter_authz.model import Action
+    from jupyter_authz.policy.engine import Policy
+    from jupyter_authz.resources.running import Sessions
+
+# The first bytes of messages: of the Y protocols, and of jupyter_server_ydoc.
+_SYNC, _AWARENESS, _RAW = range(3)
+_STEP_1 = 0
+
+
+class Room(Limited):
+    """Passes on changes by those who may write the document; of the others, that they are there."""
+
+    async def authz_find(self, running: Sessions) -> Resource:
+        """Find the document as it is now."""
+        del running
+        request = Request(self)
+        if not is_document(request):
+            # Nothing is there but who is there.
+            return Resource("collaboration")
+        return Resource("contents", path=as_path(path_of_room(request)))
+
+    def authz_highest(self, policy: Policy) -> Action | None:
+        """Give whether the document may be written, or else read."""
+        actions: tuple[Action, ...] = ("write", "read")
+        for action in actions:
+            if policy.decide(self.authz_subject, Question(action, self.authz_resource)):
+                return action
+        return None
+
+    async def authz_revise(self, user: Any, running: Sessions) -> bool:
+        """Find out what is allowed now; a hook may limit it, too."""
+        is_something = await super().authz_revise(user, running)
+        if self.authz_may("write") and hook.replaced() is not None:
+            question = Question("write", self.authz_resource)
+            if not await hook_agrees(self, user, [question], self.log, ensure_async):
+                self.authz_level = "read"
+        return is_something
+
+    def on_message(self, message: str | bytes) -> Any:
+        """Take a message from the front end."""
+        # INVARIANT: of who may not write, only questions and presence pass.
+        # tests/guard/test_rooms.py::test_readers_change_nothing
+        if self.authz_may("write") or _changes_nothing(message):
+            return super().on_message(message)
+        if isinstance(message, bytes) and message[:1] == bytes([_RAW]):
+            self._answer_save(message)
+        return None
+
+    def _answer_save(self, message: bytes) -> None:
+        """Tell a front end that waits for it that nothing was saved."""
+        from pycrdt import Decoder, Encoder  # noqa: PLC0415 - only where installed
+
+        decoder, encoder = Decoder(message), Encoder()
+        decoder.read_var_uint()
+        if decoder.read_var_string() != "save":
+            return
+        answer = {"type": "save", "responseTo": decoder.read_var_uint(), "status": "skipped"}
+        encoder.write_var_uint(_RAW)
+        encoder.write_var_string(json.dumps(answer))
+        self.write_message(encoder.to_bytes(), binary=True)
+
+
+def _changes_nothing(message: str | bytes) -> bool:
+    """Whether a message asks for what there is, or tells who is there."""
+    if not isinstance(message, bytes) or len(message) < 2:  # noqa: PLR2004 - type and one more
+        return False
+    return message[0] == _AWARENESS or (message[0], message[1]) == (_SYNC, _STEP_1)

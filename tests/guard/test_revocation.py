@@ -1,0 +1,160 @@
+"""What is taken away stops within a second, on open websockets too."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import pytest
+from kernels import FrontEnd, FrontEnds
+from people import allowing
+from tornado.websocket import WebSocketHandler
+
+from jupyter_authz.policy.engine import Policy
+from jupyter_authz.policy.permissions import Grammar
+from jupyter_authz.policy.roles import read_roles
+from jupyter_authz.resources.types import TYPES
+
+
+def policy(*roles):
+    """Compile roles."""
+    return Policy(read_roles(list(roles), Grammar(TYPES)))
+
+
+class Stream(WebSocketHandler):
+    """A websocket of an extension nobody has classified."""
+
+    def on_message(self, message):
+        """Echo it."""
+        self.write_message(message)
+
+
+@pytest.fixture
+def be(serve):
+    """Run a server on which ann may do everything."""
+    be = serve(roles=[allowing("*", users=["ann"])])
+    be.add(("stream", Stream))
+    return be
+
+
+async def closed(connection):
+    """Give the code with which a websocket is closed, and how many seconds that took."""
+    began = time.monotonic()
+    while await asyncio.wait_for(connection.read_message(), 5) is not None:
+        pass
+    return connection.close_code, time.monotonic() - began
+
+
+@pytest.fixture
+def kernel(be, jp_asyncio_loop):
+    """Start a kernel."""
+    run = jp_asyncio_loop.run_until_complete
+    kernel = run(be("ann").json("POST", "api/kernels", {}))["id"]
+    yield kernel
+    run(FrontEnds(be, kernel).close())
+
+
+async def test_a_policy_that_allows_nothing_closes_everything(be, kernel):
+    """Kernels, terminals, events and what nobody has classified."""
+    ann = be("ann")
+    terminal = (await ann.json("POST", "api/terminals", {}))["name"]
+    paths = (
+        f"api/kernels/{kernel}/channels",
+        f"terminals/websocket/{terminal}",
+        "api/events/subscribe",
+        "stream",
+    )
+    connections = [await ann.connect(path) for path in paths]
+    await asyncio.sleep(0.2)
+    be.guard.enforce(policy())
+    for path, connection in zip(paths, connections, strict=True):
+        code, seconds = await closed(connection)
+        assert (code, seconds < 1) == (1008, True), path
+    be.guard.enforce(policy(allowing("*")))
+    assert await ann.status("DELETE", f"api/terminals/{terminal}") == 204
+
+
+async def test_what_is_still_allowed_stays(be, kernel):
+    """Who may no longer execute watches on."""
+    ann = await FrontEnd.open(be("ann"), kernel)
+    other = await be("ann").connect("stream")
+    assert (await ann.run("1"))["status"] == "ok"
+    be.guard.enforce(policy(allowing("read:channels", "execute:ext.test_revocation")))
+    await asyncio.sleep(0.2)
+    assert (await ann.run("1"))["ename"] == "PermissionError"
+    assert (await ann.ask("kernel_info_request"))["status"] == "ok"
+    await other.write_message("still")
+    assert await other.read_message() == "still"
+    be.guard.enforce(policy(allowing("execute:channels")))
+    await asyncio.sleep(0.2)
+    assert (await ann.run("1"))["status"] == "ok"
+    assert (await closed(other))[0] == 1008
+    ann.close()
+
+
+async def test_a_terminal_falls_back_to_watching(be):
+    """Output goes on; what is typed goes nowhere."""
+    ann = be("ann")
+    terminal = (await ann.json("POST", "api/terminals", {}))["name"]
+    connection = await ann.connect(f"terminals/websocket/{terminal}")
+    await connection.write_message(json.dumps(["stdin", "echo $((40+1))-before\r"]))
+    await seen(connection, "41-before")
+    be.guard.enforce(policy(allowing("read:terminals")))
+    await asyncio.sleep(0.2)
+    await connection.write_message(json.dumps(["stdin", "echo $((40+2))-after\r"]))
+    process = be.web_app.settings["terminal_manager"].terminals[terminal].ptyproc
+    process.write("echo $((40+3))-operator\r")
+    assert "42-after" not in await seen(connection, "43-operator")
+    connection.close()
+    be.guard.enforce(policy(allowing("*")))
+    assert await ann.status("DELETE", f"api/terminals/{terminal}") == 204
+
+
+async def seen(connection, text):
+    """Read what a terminal shows up to a text."""
+    shown = ""
+    while text not in shown:
+        message = json.loads(await asyncio.wait_for(connection.read_message(), 20))
+        shown += message[1] if message[0] == "stdout" else ""
+    return shown
+
+
+async def test_a_handshake_under_way(be):
+    """What is not yet open is not opened."""
+
+    class Slow(Stream):
+        async def prepare(self):
+            await asyncio.sleep(0.4)
+
+    be.add(("slow", Slow))
+    opening = asyncio.ensure_future(be("ann").connect("slow"))
+    await asyncio.sleep(0.2)
+    be.guard.enforce(policy())
+    with pytest.raises(Exception, match=r"closed|403|599|Closed"):
+        await opening
+
+
+async def test_an_error_closes(be, monkeypatch, caplog):
+    """Nothing stays open that could not be decided about."""
+    connection = await be("ann").connect("stream")
+    monkeypatch.setattr(Policy, "decide", lambda *_: 1 / 0)
+    be.guard.connections.revise_soon()
+    assert (await closed(connection))[0] == 1008
+    assert "an error while deciding" in caplog.text
+
+
+async def test_a_thousand(be):
+    """They are all gone within the second, and the server answers meanwhile."""
+    connections = []
+    for _ in range(10):
+        connections += await asyncio.gather(*(be("ann").connect("stream") for _ in range(100)))
+    began = time.monotonic()
+    be.guard.enforce(policy(allowing("read:identity")))
+    assert await be("ann").status("GET", "api/me") == 200
+    answered = time.monotonic() - began
+    codes = await asyncio.gather(*map(closed, connections))
+    assert {code for code, _ in codes} == {1008}
+    # Client and server share one process here.
+    assert max(seconds for _, seconds in codes) + answered < 3
+    assert answered < 1
