@@ -24,6 +24,7 @@ class FrontEnd:
         self.connection = connection
         self.protocol = protocol
         self.seen = []
+        self.is_closed = False
 
     @classmethod
     async def open(cls, someone, kernel, protocol=None, session=None):
@@ -65,6 +66,7 @@ class FrontEnd:
         """Read the next message; None where the websocket is closed."""
         data = await asyncio.wait_for(self.connection.read_message(), TIMEOUT)
         if data is None:
+            self.is_closed = True
             return None
         if self.protocol:
             channel, parts = deserialize_msg_from_ws_v1(data)
@@ -142,9 +144,9 @@ class FrontEnds:
         """Close everything; sockets to kernels must be gone before the kernel manager is."""
         for end in self._open:
             end.close()
-            # It waits for the server to close it, too.
-            while await end.connection.read_message() is not None:
-                pass
+            while not end.is_closed:
+                # The server closes it, too.
+                await end.read()
         await asyncio.sleep(0.1)
         await self.be.app.kernel_manager.shutdown_all(now=True)
         await asyncio.sleep(0.3)
