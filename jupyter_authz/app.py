@@ -14,12 +14,14 @@ from jupyter_authz.errors import AuthzError
 from jupyter_authz.guard import hook
 from jupyter_authz.guard.authorizer import PolicyAuthorizer
 from jupyter_authz.guard.http import Guard
+from jupyter_authz.identity import AccountsIdentityProvider
 from jupyter_authz.policy.base import BASE_PERMISSIONS
 from jupyter_authz.policy.engine import Policy
 from jupyter_authz.policy.filesystem import is_case_insensitive
 from jupyter_authz.policy.garbage import keep_from_collection
 from jupyter_authz.policy.permissions import Grammar
 from jupyter_authz.policy.roles import read_base_permissions, read_memberships, read_roles
+from jupyter_authz.reload import Reload
 from jupyter_authz.resources.registry import read_resources, table_of
 from jupyter_authz.resources.started import note_starts
 from jupyter_authz.resources.types import EXTENSION_PREFIX
@@ -124,6 +126,7 @@ class JupyterAuthz(ExtensionApp):
     ).tag(config=True)
 
     guard: Guard | None = None
+    _reload: Reload | None = None
 
     def _config_file_name_default(self) -> str:
         # By its name it would be jupyter_jupyter_authz_config.
@@ -246,7 +249,10 @@ class JupyterAuthz(ExtensionApp):
         self.guard.policy = self.read_policy()
         self._install_authorizer()
         noted = note_starts(self.serverapp.web_app.settings)
-        noted.on_move = self.guard.connections.revise_soon
+        revise = self.guard.connections.revise_soon
+        noted.on_move = revise
+        if isinstance(self.serverapp.identity_provider, AccountsIdentityProvider):
+            self.serverapp.identity_provider.observe(lambda _: revise(), "users")
         if self.guard.policy is not None or hook.replaced() is not None:
             configuration.keep_templates_from_contents(self.serverapp.web_app.settings["config"])
         self.guard.ready = True
@@ -304,8 +310,19 @@ class JupyterAuthz(ExtensionApp):
         # Here, and not when it is read: now all is there that stays, the server listens already,
         # and a server that only a test has made never gets here.
         del serverapp
-        if self.guard is not None and self.guard.policy is not None:
+        if self.guard is None or self.guard.is_transparent:
+            # INVARIANT: nothing is different; SIGHUP ends the server, as without us.
+            # tests/test_reload.py::test_without_a_policy_sighup_ends_the_server
+            return
+        self._reload = Reload(self)
+        self._reload.listen()
+        if self.guard.policy is not None:
             keep_from_collection()
+
+    async def stop_extension(self) -> None:
+        """Take away what was left for the command line."""
+        if self._reload is not None:
+            self._reload.forget()
 
     def _log_state(self) -> None:
         assert self.guard is not None

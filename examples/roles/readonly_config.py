@@ -5,5 +5,6 @@ Run it with `jupyter nbclassic --config=examples/roles/readonly_config.py`.
 
 c.JupyterAuthz.base_permissions = []
 c.JupyterAuthz.roles = [
-    {"name": "reader", "users": ["*"], "allow": ["read"]},
+    # The hook refuses all websockets of kernels, those of who would only watch as well.
+    {"name": "reader", "users": ["*"], "allow": ["read"], "deny": ["read:channels"]},
 ]

@@ -5,5 +5,6 @@ Run it with `jupyter nbclassic --config=examples/roles/rw_config.py`.
 
 c.JupyterAuthz.base_permissions = []
 c.JupyterAuthz.roles = [
-    {"name": "writer", "users": ["*"], "allow": ["read,write"]},
+    # The hook refuses all websockets of kernels, those of who would only watch as well.
+    {"name": "writer", "users": ["*"], "allow": ["read,write"], "deny": ["read:channels"]},
 ]

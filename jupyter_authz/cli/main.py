@@ -10,6 +10,7 @@ from jupyter_core.application import JupyterApp
 from jupyter_authz._version import __version__
 from jupyter_authz.app import JupyterAuthz
 from jupyter_authz.cli.check import CheckCommand
+from jupyter_authz.cli.reload import ReloadCommand
 from jupyter_authz.cli.routes import RoutesCommand
 from jupyter_authz.identity import AccountsIdentityProvider
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 _SUBCOMMANDS = {
     "check": (CheckCommand, "Check the configuration, and warn of what it leaves open."),
+    "reload": (ReloadCommand, "Have a running server read its configuration again."),
     "routes": (RoutesCommand, "Show every route of the server and what it asks."),
 }
 _SETTINGS: list[type[Configurable]] = [JupyterAuthz, AccountsIdentityProvider]
@@ -33,12 +35,13 @@ class AuthzCommand(JupyterApp):
     description = """
     Authorization for shared Jupyter servers.
 
-    Each command reads the configuration as `jupyter server` would, and takes its options.
+    Check and routes read the configuration as `jupyter server` would, and take its options.
     """
     examples = (
         "jupyter authz check\n"
         "jupyter authz check --config=/etc/jupyter/jupyter_server_config.py --strict\n"
-        "jupyter authz routes --unclassified"
+        "jupyter authz routes --unclassified\n"
+        "jupyter authz reload"
     )
     subcommands = _SUBCOMMANDS
     aliases = _NONE

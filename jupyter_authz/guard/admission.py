@@ -49,6 +49,8 @@ class Admission(NamedTuple):
         Whether it gives users that must be awaited.
     asked
         What was decided about.
+    asker
+        Of a websocket, the request as it was sent, as an identity provider looks at it.
     """
 
     route: Route
@@ -58,6 +60,7 @@ class Admission(NamedTuple):
     headers: HTTPHeaders | None
     is_awaited: bool
     asked: Sequence[Question]
+    asker: Any
 
 
 def admit(request: Any, admission: Admission) -> None:

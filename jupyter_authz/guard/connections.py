@@ -146,9 +146,9 @@ class Connections:
         user = admission.user
         # INVARIANT: who is gone has nothing open any more.
         # tests/guard/test_revocation.py::test_accounts_and_tokens
-        renew = getattr(self._guard.settings["identity_provider"], "user_as_known_now", None)
-        if renew is not None:
-            user = renew(user)
+        look = getattr(self._guard.settings["identity_provider"], "get_user_anew", None)
+        if look is not None:
+            user = await ensure_async(look(admission.asker))
         if user is None:
             return False
         is_limited = isinstance(handler, Limited)

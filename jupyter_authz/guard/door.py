@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from copy import copy
 from functools import lru_cache
 from inspect import isawaitable, isclass, iscoroutine
 from itertools import islice
@@ -195,6 +196,7 @@ class Door(JupyterHandler):
             self.end_answer()
             return False
         headers = self._headers_set_by_others() if self.is_complete else None
+        asker = self._as_sent() if self.route.is_websocket else None
         decision = await self.guard.decide(self)
         # INVARIANT: a request gets one reply, also where a hook has given it.
         # tests/guard/test_connections.py::test_one_reply_for_each_request
@@ -206,9 +208,17 @@ class Door(JupyterHandler):
         user = self.current_user
         admit(
             self.request,
-            Admission(self.route, user, decision, noted, headers, is_awaited, self.asked),
+            Admission(self.route, user, decision, noted, headers, is_awaited, self.asked, asker),
         )
         return True
+
+    def _as_sent(self) -> Door:
+        """Give the request as it is now: what is passed on may lose its credentials."""
+        request = copy(self.request)
+        request.headers = self.request.headers.copy()
+        # Read from the headers, once.
+        vars(request).pop("_cookies", None)
+        return type(self)(self.application, request)
 
     @property
     def has_answered(self) -> bool:

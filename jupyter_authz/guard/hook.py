@@ -62,6 +62,11 @@ def install() -> None:
     setattr(RequestHandler, NAME, _on_plain_handler)
 
 
+def current() -> Any:
+    """Give what is there now, replaced or not."""
+    return vars(JupyterHandler).get(NAME, user_is_authorized)
+
+
 def replaced() -> Callable[..., Any] | None:
     """Give the hook that was put in place of the default one, if any.
 

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_core.utils import ensure_async
 
-from jupyter_authz.guard import hook
 from jupyter_authz.guard.admission import admission_of
-from jupyter_authz.guard.parties import AGREED, hook_agrees
+from jupyter_authz.guard.parties import AGREED
 from jupyter_authz.guard.stand import Stand
 from jupyter_authz.identity.subjects import subject_of
 from jupyter_authz.model import Decision, Question, Resource
@@ -37,21 +36,8 @@ class ContentsList(Stand):
     Gives no file that was only on the way.
     """
 
-    # Whether the hook lets the user write anything.
-    _hook_writes = True
-
-    async def prepare(self, **kwargs: Any) -> None:
-        """Ask the hook, where there is one, whether what is shown may be written."""
-        await super().prepare(**kwargs)
-        if hook.replaced() is not None and not self._finished:
-            question = Question("write", Resource("contents"))
-            agreed = await hook_agrees(self, self.current_user, [question], self.log, ensure_async)
-            self._hook_writes = bool(agreed)
-
     def _finish_model(self, model: dict[str, Any], location: bool = True) -> None:  # noqa: FBT001, FBT002
         policy = self.authz_guard.policy
-        if not self._hook_writes:
-            _close(model)
         if policy is not None:
             subject = subject_of(self.current_user)
             path = with_targets(self.contents_manager, normalise(model["path"]))
@@ -79,14 +65,6 @@ class ContentsList(Stand):
             and model["type"] != "directory"
             and (admission is None or admission.decision is not AGREED)
         )
-
-
-def _close(model: dict[str, Any]) -> None:
-    """Say of a model, and of what is in it, that it may not be written."""
-    model["writable"] = False
-    if model["type"] == "directory":
-        for child in model.get("content") or ():
-            child["writable"] = False
 
 
 def _seen_by(policy: Policy, subject: Subject) -> Callable[[dict[str, Any], Value], bool]:

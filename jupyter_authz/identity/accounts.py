@@ -183,8 +183,23 @@ class AccountsIdentityProvider(IdentityProvider):
             An awaitable only for a token whose hash is slow to check, the first time.
         """
         known = getattr(handler, "_jupyter_current_user", None)
-        if known is not None:
-            return cast("AccountUser", known)
+        return self.get_user_anew(handler) if known is None else cast("AccountUser", known)
+
+    def get_user_anew(
+        self, handler: RequestHandler
+    ) -> AccountUser | Awaitable[AccountUser | None] | None:
+        """Tell who has made a request, as things are now: for connections that stay open.
+
+        Parameters
+        ----------
+        handler
+            Of the request.
+
+        Returns
+        -------
+        AccountUser, None or an awaitable of either
+            None if the account is gone, its password was changed, or the token was removed.
+        """
         token = self.get_token(handler)
         if token is not None:
             # INVARIANT: a wrong token is nobody, whatever the cookie says

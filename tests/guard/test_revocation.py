@@ -7,10 +7,12 @@ import json
 import time
 
 import pytest
+from jupyter_server.auth import passwd
 from kernels import FrontEnd, FrontEnds
 from people import allowing
 from tornado.websocket import WebSocketHandler
 
+from jupyter_authz import AccountsIdentityProvider
 from jupyter_authz.policy.engine import Policy
 from jupyter_authz.policy.permissions import Grammar
 from jupyter_authz.policy.roles import read_roles
@@ -121,6 +123,36 @@ async def seen(connection, text):
         message = json.loads(await asyncio.wait_for(connection.read_message(), 20))
         shown += message[1] if message[0] == "stdout" else ""
     return shown
+
+
+async def test_accounts_and_tokens(serve, jp_server_config):
+    """Who has no account any more, or not this token, has nothing open."""
+    tokens = {name: passwd(name, algorithm="sha256") for name in ("one", "two", "bob")}
+    jp_server_config.ServerApp.identity_provider_class = AccountsIdentityProvider
+    ann = {"hashed_tokens": [tokens["one"], tokens["two"]]}
+    jp_server_config.AccountsIdentityProvider.users = {
+        "ann": ann,
+        "bob": {"hashed_tokens": [tokens["bob"]], "groups": ["team"]},
+    }
+    be = serve(
+        roles=[
+            allowing("*", users=["ann"]),
+            {"name": "team", "groups": ["team"], "allow": ["*"]},
+        ]
+    )
+    be.add(("stream", Stream))
+    one, two, bob = [await be(name).connect("stream") for name in ("one", "two", "bob")]
+    provider = be.app.identity_provider
+    ann["hashed_tokens"].remove(tokens["one"])
+    provider.users = {"ann": ann, "bob": {"hashed_tokens": [tokens["bob"]], "groups": ["team"]}}
+    assert (await closed(one))[0] == 1008
+    for connection in (two, bob):
+        await connection.write_message("still")
+        assert await connection.read_message() == "still"
+    provider.users = {"ann": ann, "bob": {"hashed_tokens": [tokens["bob"]]}}
+    assert (await closed(bob))[0] == 1008
+    provider.users = {}
+    assert (await closed(two))[0] == 1008
 
 
 async def test_a_handshake_under_way(be):

@@ -1,0 +1,188 @@
+"""Reading the configuration of a running server again, by signal and by command."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from serving import ROOT, Client, environment, serving
+
+from jupyter_authz.cli.reload import ReloadCommand
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(signal, "SIGHUP"), reason="this system has no SIGHUP, see the README"
+)
+
+ANN = {"name": "ann", "users": ["ann"], "allow": ["*"]}
+BOB = {"name": "bob", "users": ["bob"], "allow": ["read:contents"]}
+
+
+def hashed(token):
+    """Give the hash of a token as the configuration holds it."""
+    from jupyter_server.auth import passwd
+
+    return passwd(token, algorithm="sha256")
+
+
+@pytest.fixture
+def configure(tmp_path):
+    """Give a function that writes the configuration file."""
+    tokens = {name: hashed(f"{name}-token") for name in ("ann", "bob")}
+    (tmp_path / "root").mkdir()
+
+    def write(*roles, users=("ann", "bob"), more=""):
+        accounts = {name: {"hashed_tokens": [tokens[name]]} for name in users}
+        path = tmp_path / "server_config.py"
+        path.write_text(
+            "c.ServerApp.identity_provider_class = 'jupyter_authz.AccountsIdentityProvider'\n"
+            f"c.AccountsIdentityProvider.users = {accounts!r}\n"
+            f"c.ServerApp.root_dir = {str(tmp_path / 'root')!r}\n"
+            "c.ServerApp.jpserver_extensions = {'jupyter_authz': True}\n"
+            f"c.JupyterAuthz.roles = {list(roles)!r}\n{more}"
+        )
+        return path
+
+    return write
+
+
+@pytest.fixture
+def server(tmp_path, configure):
+    """Run a server on which ann may do everything."""
+    with serving(tmp_path, f"--config={configure(ANN)}") as port:
+        yield port
+
+
+def reload(home, *arguments):
+    """Run `jupyter authz reload`."""
+    return subprocess.run(
+        [sys.executable, "-m", "jupyter", "authz", "reload", *arguments],
+        env=environment(home),
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=90,
+        check=False,
+    )
+
+
+def contents(port, name):
+    """Give the status of a listing for somebody."""
+    return Client(port, f"{name}-token").status("GET", "api/contents")
+
+
+def test_what_changes(server, tmp_path, configure):
+    """Roles, accounts and the status of denials; people who are gone are gone."""
+    assert (contents(server, "ann"), contents(server, "bob")) == (200, 403)
+    configure(BOB, more="c.JupyterAuthz.denied_status = 401\n")
+    done = reload(tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "the configuration has been read again; roles: 1" in done.stdout
+    assert (contents(server, "ann"), contents(server, "bob")) == (401, 200)
+    configure(ANN, BOB, users=["ann"])
+    assert reload(tmp_path, f"--port={server}").returncode == 0
+    assert (contents(server, "ann"), contents(server, "bob")) == (200, 403)
+    assert Client(server, "bob-token").request("GET", "api/contents").json["reason"] != "no-role"
+
+
+INVALID = [
+    ("c.JupyterAuthz.roles = [{'name': 'x', 'users': ['*'], 'allow': ['reed']}]", "reed"),
+    ("c.JupyterAuthz.rolls = []", "rolls"),
+    ("c.JupyterAuthz.roles = None", "would turn the policy off"),
+    ("del c.JupyterAuthz['roles']", "would turn the policy off"),
+    ("raise ValueError('broken')", "broken"),
+    ("def", "invalid syntax"),
+    ("c.AccountsIdentityProvider.users = {'a/b': {}}", "a/b"),
+    ("c.JupyterAuthz.denied_status = 404", "404"),
+    ("c.JupyterAuthz.groups = ['a']", "groups"),
+    (
+        "c.JupyterAuthz.resources = {'a.B': {'type': 'contents'}}",
+        "expected the server to be started again",
+    ),
+]
+
+
+def test_an_invalid_one_changes_nothing(server, tmp_path, configure):
+    """What was in force stays, and both the log and the command say what is wrong."""
+    for more, said in INVALID:
+        configure(BOB, users=["bob"], more=more + "\n")
+        done = reload(tmp_path, "--json")
+        answer = json.loads(done.stdout)
+        assert (done.returncode, answer["valid"]) == (1, False), more
+        assert said in answer["message"]
+        assert said in (tmp_path / "server.log").read_text()
+        assert (contents(server, "ann"), contents(server, "bob")) == (200, 403)
+
+
+def test_a_hook_of_an_invalid_one_is_not_kept(server, tmp_path, configure):
+    """Nothing is half done."""
+    hook = (
+        "from jupyter_server.base.handlers import JupyterHandler\n"
+        "JupyterHandler.user_is_authorized = lambda self, user, action, resource: False\n"
+    )
+    configure(ANN, more=hook + "raise ValueError('broken')\n")
+    assert reload(tmp_path).returncode == 1
+    assert contents(server, "ann") == 200
+    configure(ANN, more=hook)
+    assert reload(tmp_path).returncode == 0
+    assert contents(server, "ann") == 403
+
+
+def test_the_file_is_gone(server, tmp_path, configure):
+    """A policy is never turned off."""
+    configure(BOB).unlink()
+    done = reload(tmp_path)
+    assert done.returncode == 1
+    assert "server_config.py" in done.stderr
+    assert contents(server, "ann") == 200
+
+
+def test_the_signal_alone(server, tmp_path, configure):
+    """Does the same, many times at once too."""
+    configure(BOB)
+    (outcome,) = (tmp_path / "runtime").glob("authz-*.json")
+    pid = int(outcome.stem.partition("-")[2])
+    for _ in range(20):
+        os.kill(pid, signal.SIGHUP)
+    end = time.monotonic() + 20
+    while contents(server, "bob") != 200 and time.monotonic() < end:
+        time.sleep(0.1)
+    assert (contents(server, "ann"), contents(server, "bob")) == (403, 200)
+    assert outcome.stat().st_mode & 0o077 == 0
+
+
+def test_servers_that_cannot_be_found(tmp_path):
+    """None, a wrong port, a strange word."""
+    for arguments in ((), ("--port=1",)):
+        done = reload(tmp_path, *arguments)
+        assert (done.returncode, "no server is running" in done.stderr) == (2, True)
+    assert "unexpected 'now'" in reload(tmp_path, "now").stderr
+    assert "--port" in reload(tmp_path, "--help").stdout
+    assert ReloadCommand.description
+
+
+def test_without_a_policy_sighup_ends_the_server(tmp_path):
+    """As it does without the extension."""
+    (tmp_path / "root").mkdir()
+    with serving(tmp_path, f"--ServerApp.root_dir={tmp_path / 'root'}") as port:
+        done = reload(tmp_path)
+        assert (done.returncode, "has no policy" in done.stderr) == (2, True)
+        (info,) = (tmp_path / "runtime").glob("jpserver-*.json")
+        os.kill(json.loads(info.read_text())["pid"], signal.SIGHUP)
+        time.sleep(1)
+        with pytest.raises(OSError, match="refused"):
+            Client(port).status("GET", "api")
+
+
+def test_two_servers(tmp_path, configure):
+    """Which one, is asked."""
+    config = configure(ANN)
+    with serving(tmp_path, f"--config={config}") as first, serving(tmp_path, f"--config={config}"):
+        done = reload(tmp_path)
+        assert (done.returncode, "more than one server" in done.stderr) == (2, True)
+        assert str(first) in done.stderr
+        assert reload(tmp_path, f"--port={first}").returncode == 0
