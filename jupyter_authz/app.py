@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
-from traitlets import Dict, Enum, List
+from traitlets import Bool, Dict, Enum, List
 from traitlets.config import Application
 
 from jupyter_authz import configuration
@@ -13,7 +13,9 @@ from jupyter_authz.audit.record import Recorder
 from jupyter_authz.errors import AuthzError
 from jupyter_authz.guard import hook
 from jupyter_authz.guard.authorizer import PolicyAuthorizer
+from jupyter_authz.guard.frontends import offer_what_is_allowed
 from jupyter_authz.guard.http import Guard
+from jupyter_authz.guard.trust import sign_for_each_user
 from jupyter_authz.identity import AccountsIdentityProvider
 from jupyter_authz.policy.base import BASE_PERMISSIONS
 from jupyter_authz.policy.engine import Policy
@@ -125,6 +127,17 @@ class JupyterAuthz(ExtensionApp):
         """,
     ).tag(config=True)
 
+    hide_unreadable = Bool(
+        help="""
+        Whether what somebody may not read answers 404, as if it were not there: files, kernels,
+        sessions, terminals.
+
+        Example:
+
+            c.JupyterAuthz.hide_unreadable = True
+        """,
+    ).tag(config=True)
+
     guard: Guard | None = None
     _reload: Reload | None = None
 
@@ -230,6 +243,7 @@ class JupyterAuthz(ExtensionApp):
             Recorder(self.log),
             self.log,
             denied_status=self.denied_status,
+            hide_unreadable=self.hide_unreadable,
         )
         self.guard.install()
 
@@ -249,11 +263,13 @@ class JupyterAuthz(ExtensionApp):
         self.guard.policy = self.read_policy()
         self._install_authorizer()
         noted = note_starts(self.serverapp.web_app.settings)
+        offer_what_is_allowed(self.serverapp.web_app.settings, self.guard)
         revise = self.guard.connections.revise_soon
         noted.on_move = revise
         if isinstance(self.serverapp.identity_provider, AccountsIdentityProvider):
             self.serverapp.identity_provider.observe(lambda _: revise(), "users")
         if self.guard.policy is not None or hook.replaced() is not None:
+            sign_for_each_user(self.serverapp.contents_manager)
             configuration.keep_templates_from_contents(self.serverapp.web_app.settings["config"])
         self.guard.ready = True
         self._log_state()

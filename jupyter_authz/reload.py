@@ -155,9 +155,10 @@ class Reload:
         assert guard is not None
         if read.users is not None:
             self._server.identity_provider.users = read.users  # type: ignore[attr-defined]
-        for name in ("roles", "base_permissions", "groups", "denied_status"):
+        for name in ("roles", "base_permissions", "groups", "denied_status", "hide_unreadable"):
             setattr(self._extension, name, getattr(read.extension, name))
         guard.denied_status = read.extension.denied_status
+        guard.hide_unreadable = read.extension.hide_unreadable
         guard.enforce(read.policy)
 
     def _note(self, *, valid: bool, message: str) -> None:

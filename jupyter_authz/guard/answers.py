@@ -9,7 +9,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader
-from jupyter_server.base.handlers import APIHandler
+from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.utils import url_path_join
 from tornado.web import RequestHandler
 from tornado.websocket import WebSocketHandler
@@ -91,6 +91,17 @@ def deny(handler: RequestHandler, status: int, decision: Decision) -> None:
     """
     message = _OTHER_MESSAGES.get(decision.reason) or sentence(decision.question)
     answer(handler, status, message, decision.reason, decision.id)
+
+
+def deny_existence(handler: RequestHandler) -> None:
+    """Answer as Jupyter Server does where nothing is."""
+    handler.set_status(404)
+    if _wants_page(handler):
+        JupyterHandler.write_error(handler, 404)  # type: ignore[arg-type]
+    else:
+        handler.set_header("Content-Type", "application/json")
+        handler.write({"message": "No such file, directory or kernel", "reason": None})
+    RequestHandler.finish(handler)
 
 
 def answer(

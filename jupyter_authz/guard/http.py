@@ -43,6 +43,16 @@ if TYPE_CHECKING:
     from jupyter_authz.policy.engine import Policy
     from jupyter_authz.resources.table import Table
 
+# What answers as if it were not there, where `hide_unreadable` says so.
+_HIDDEN = {
+    "contents",
+    "checkpoints",
+    "nbconvert",
+    "trust_notebook",
+    "kernelspecs",
+    *COMPUTE,
+}
+
 _NO_ROLE = Decision(allowed=False, reason="no-role")
 _ERROR = Decision(allowed=False, reason="error")
 _TRANSPARENT = Decision(allowed=True, reason="transparent")
@@ -63,9 +73,11 @@ class Guard:
         For what the operator must know.
     denied_status
         HTTP status of denials.
+    hide_unreadable
+        Whether what may not be read answers as if it were not there.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - by name
         self,
         application: Application,
         table: Table,
@@ -73,9 +85,11 @@ class Guard:
         log: Logger,
         *,
         denied_status: int = 403,
+        hide_unreadable: bool = False,
     ) -> None:
         self.routes = Routes(application, table)
         self.denied_status = denied_status
+        self.hide_unreadable = hide_unreadable
         # None is off; a snapshot that is swapped as a whole.
         self.policy: Policy | None = None
         # INVARIANT: until the policy has been read, nobody is let in.
@@ -287,7 +301,24 @@ class Guard:
                 # A hook has given its own answer.
                 return
             handler.start_answer()
+            if subject is not None and self._hides(handler, decision, subject):
+                answers.deny_existence(handler)
+                return
         answers.deny(handler, self.denied_status, recorded)
+
+    def _hides(self, door: Door, decision: Decision, subject: Subject) -> bool:
+        """Whether a denial must not tell that what was asked for exists."""
+        question, policy = decision.question, self.policy
+        if not self.hide_unreadable or question is None or policy is None:
+            return False
+        resource = question.resource
+        if resource.type not in _HIDDEN or door.request.method == "PUT":
+            return False
+        # Of what is started or written anew, nothing is there that could be hidden.
+        is_new = question.action != "read" and (
+            resource.owner == subject.username or resource.path != door.asked[0].resource.path
+        )
+        return not is_new and not policy.decide(subject, Question("read", resource))
 
     def deny_for_error(
         self, door: Door, error: BaseException, subject: Subject | None = None

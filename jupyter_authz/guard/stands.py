@@ -9,9 +9,12 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_authz.guard.channels import KernelChannels
+from jupyter_authz.guard.events import EventStream
+from jupyter_authz.guard.frontends import OwnSettings, OwnWorkspaces
 from jupyter_authz.guard.lists import ContentsList, RunningList
 from jupyter_authz.guard.rooms import Room
 from jupyter_authz.guard.terminals import TerminalSocket, TerminalStart
+from jupyter_authz.guard.trust import Sandboxed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +32,11 @@ _STANDS: Mapping[str, tuple[type[Stand], ...]] = {
     f"{_SERVICES}.sessions.handlers.SessionRootHandler": (RunningList,),
     f"{_SERVICES}.kernelspecs.handlers.MainKernelSpecHandler": (RunningList,),
     f"{_SERVICES}.kernels.websocket.KernelWebsocketHandler": (KernelChannels,),
+    f"{_SERVICES}.events.handlers.SubscribeWebsocket": (EventStream,),
+    "voila.static_file_handler.AllowListFileHandler": (Sandboxed,),
+    "jupyterlab_server.workspaces_handler.WorkspacesHandler": (OwnWorkspaces,),
+    "jupyterlab_server.settings_handler.SettingsHandler": (OwnSettings,),
+    "jupyterlab_server.translations_handler.TranslationsHandler": (OwnSettings,),
     "jupyter_server_terminals.handlers.TermSocket": (TerminalSocket,),
     "jupyter_server_ydoc.handlers.YDocWebSocketHandler": (Room,),
     "jupyter_server_terminals.api_handlers.TerminalRootHandler": (RunningList, TerminalStart),

@@ -8,6 +8,8 @@ BASE_PERMISSIONS = (
     # what the server is and does, and who one is
     "read:api,events,identity,metrics",
     "write:identity,csp",
+    # which everybody has for themselves
+    "write:settings,workspaces,trust_notebook",
     # which kernels there are, and what one runs oneself
     "read:kernelspecs,lsp",
     "read:kernels,sessions,terminals!owner={username}",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
+from traitlets import TraitError
 
 from jupyter_authz.resources.started import UNKNOWN, started
 from jupyter_authz.resources.table import as_name, as_path
@@ -49,7 +50,11 @@ async def kernel_attributes(
     manager = settings["kernel_manager"]
     if not kernel_id or kernel_id not in manager:
         return {}
-    model = await ensure_async(manager.kernel_model(kernel_id))
+    try:
+        model = await ensure_async(manager.kernel_model(kernel_id))
+    except TraitError:
+        # It is about to start, and no model of it can be made yet.
+        model = {"id": kernel_id, "name": manager.get_kernel(kernel_id).kernel_name}
     return kernels_in(settings, running)(model)
 
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 import json
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 from people import allowing
+from policy import strategies
+
+from jupyter_authz.policy.engine import Policy
+from jupyter_authz.policy.permissions import Grammar
+from jupyter_authz.policy.roles import read_roles
+from jupyter_authz.resources.types import TYPES
 
 
 def names(listing):
@@ -154,3 +161,155 @@ async def test_collections_need_at_least_one_possible_resource(serve):
     be = serve(roles=[allowing("read:contents")], base_permissions=[])
     for path in ("kernels", "sessions", "terminals", "kernelspecs"):
         assert await be("ann").status("GET", f"api/{path}") == 403
+
+
+# ---------------------------------------------------------------------- writable
+
+
+@pytest.fixture
+def written(serve):
+    """Run a server on which a part may be read, and a part of that be written."""
+    be = serve(
+        roles=[
+            allowing(
+                "read:contents!path=open/**",
+                "write:contents!path=open/mine/**",
+                "write:contents!path=*.txt",
+                deny=["write:contents!path=open/mine/fixed.txt"],
+            ),
+        ]
+    )
+    be.write(open__x_txt="x", open__mine__y_txt="y", open__mine__fixed_txt="z", a_txt="a")
+    be.write(open__n_ipynb='{"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}')
+    (be.root / "open" / "link.txt").symlink_to("mine/y.txt")
+    (be.root / "open" / "mine" / "link.txt").symlink_to("../x.txt")
+    return be
+
+
+async def test_writable_is_the_truth(written):
+    """Of files and directories, with content and without, in listings and by themselves."""
+    expected = {
+        "open": False,
+        "open/mine": True,
+        "open/x.txt": False,
+        "open/n.ipynb": False,
+        "open/link.txt": False,
+        "open/mine/y.txt": True,
+        "open/mine/fixed.txt": False,
+        "open/mine/link.txt": False,
+    }
+    ann = written("ann")
+    for path, writable in expected.items():
+        for query in ("", "?content=0"):
+            model = await ann.json("GET", f"api/contents/{path}{query}")
+            assert model["writable"] is writable, path
+    for directory in ("", "open", "open/mine"):
+        for child in (await ann.json("GET", f"api/contents/{directory}"))["content"]:
+            assert child["writable"] is expected[child["path"]], child["path"]
+
+
+async def test_replies_to_writes_tell_it_too(written):
+    """What was saved or moved may or may not be written again."""
+    ann = written("ann")
+    file = {"type": "file", "format": "text", "content": "new"}
+    assert (await ann.json("PUT", "api/contents/open/mine/y.txt", file))["writable"] is True
+    moved = await ann.json("PATCH", "api/contents/open/mine/y.txt", {"path": "moved.txt"})
+    assert moved["writable"] is True
+    assert (await ann.json("POST", "api/contents/open/mine", {"type": "file"}))["writable"] is True
+
+
+async def test_what_is_read_only_stays_so(written, monkeypatch):
+    """A file that the server itself cannot write is writable to nobody."""
+    base = type(written.app.contents_manager)._base_model
+
+    def read_only(self, path):
+        return {**base(self, path), "writable": False}
+
+    monkeypatch.setattr(type(written.app.contents_manager), "_base_model", read_only)
+    model = await written("ann").json("GET", "api/contents/open/mine/y.txt")
+    assert model["writable"] is False
+
+
+TREE = ["a/b", "a/a/b", "a/a/ab", "b/a", "ab/b/a", "ann"]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@given(strategies.dense_roles())
+def test_a_listing_holds_what_a_get_allows(serve, jp_asyncio_loop, roles):
+    """Whatever the policy: exactly the entries that one gets, and none that one does not."""
+    be = _served(serve)
+    be.guard.enforce(Policy(read_roles(roles, Grammar(TYPES))))
+    jp_asyncio_loop.run_until_complete(_compare(be("ann")))
+
+
+_SERVERS = {}
+
+
+def _served(serve):
+    if serve not in _SERVERS:
+        _SERVERS.clear()
+        _SERVERS[serve] = be = serve(roles=[])
+        for path in TREE:
+            place = be.root / path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text("x")
+    return _SERVERS[serve]
+
+
+async def _compare(someone, directory=""):
+    reply = await someone.fetch("GET", f"api/contents/{directory}")
+    if reply.code == 403:
+        return
+    shown = {child["path"]: child for child in json.loads(reply.body)["content"]}
+    prefix = f"{directory}/" if directory else ""
+    there = {prefix + path[len(prefix) :].split("/")[0] for path in TREE if path.startswith(prefix)}
+    for path in there:
+        model = await someone.fetch("GET", f"api/contents/{path}")
+        assert (model.code == 200) is (path in shown), path
+        if path in shown:
+            assert json.loads(model.body)["writable"] == shown[path]["writable"]
+            if shown[path]["type"] == "directory":
+                await _compare(someone, path)
+
+
+# ---------------------------------------------------------------------- as if it were not there
+
+
+async def test_what_may_not_be_read_is_not_there(serve):
+    """The same answers as for what does not exist."""
+    be = serve(
+        roles=[
+            allowing("read,write:contents!path=open/**", "write:contents!path=drop/**"),
+            allowing("*", users=["root"], name="root"),
+        ],
+        hide_unreadable=True,
+    )
+    be.write(secret__x_txt="x", open__x_txt="x", drop__x_txt="x")
+    kernel = (await be("root").json("POST", "api/kernels", {}))["id"]
+    none = "00000000-0000-0000-0000-000000000000"
+    ann = be("ann")
+    for method, path, body in (
+        ("GET", "api/contents/{}/x.txt", None),
+        ("GET", "api/contents/{}", None),
+        ("DELETE", "api/contents/{}/x.txt", None),
+        ("PATCH", "api/contents/{}/x.txt", {"path": "open/y.txt"}),
+        ("POST", "api/contents/{}", {}),
+        ("GET", "api/contents/{}/x.txt/checkpoints", None),
+        ("GET", "files/{}/x.txt", None),
+        ("GET", "view/{}/x.txt", None),
+        ("GET", "nbconvert/html/{}/x.txt", None),
+    ):
+        there = await ann.fetch(method, path.format("secret"), body)
+        absent = await ann.fetch(method, path.format("absent"), body)
+        assert (there.code, there.body) == (404, absent.body), (method, path)
+    for method, path in (("GET", ""), ("DELETE", ""), ("POST", "/restart")):
+        there = await ann.fetch(method, f"api/kernels/{kernel}{path}")
+        absent = await ann.fetch(method, f"api/kernels/{none}{path}")
+        assert (there.code, there.body) == (404, absent.body)
+    # What one starts or writes anew is refused, not hidden.
+    assert await ann.status("POST", "api/kernels", {}) == 403
+    assert await ann.status("POST", "api/terminals", {}) == 403
+    assert await ann.status("PUT", "api/contents/secret/new.txt", {"type": "file"}) == 403
+    page = await ann.fetch("GET", "files/secret/x.txt", headers={"Accept": "text/html"})
+    assert (page.code, b"Not Found" in page.body) == (404, True)
+    await be("root").status("DELETE", f"api/kernels/{kernel}")

@@ -1,0 +1,207 @@
+"""Rooms of jupyter_server_ydoc: each client by its own rights, first or last into the room."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+
+import pytest
+from people import allowing
+from pycrdt import (
+    Awareness,
+    Decoder,
+    Doc,
+    Encoder,
+    Text,
+    create_awareness_message,
+    create_sync_message,
+    create_update_message,
+    handle_sync_message,
+)
+from tornado.httpclient import HTTPClientError
+
+SECONDS = 10
+
+
+@pytest.fixture
+def be(serve, jp_server_config, jp_asyncio_loop):
+    """Run a server with collaboration, on which ann writes and rita reads."""
+    jp_server_config.ServerApp.jpserver_extensions.update(
+        jupyter_server_ydoc=True, jupyter_server_fileid=True
+    )
+    jp_server_config.YDocExtension.document_save_delay = 0.1
+    be = serve(
+        roles=[
+            allowing("*", users=["ann"], name="ann"),
+            allowing("read:contents!path=*.txt", users=["rita"], name="rita"),
+        ]
+    )
+    be.write(a_txt="begun", secret_md="secret")
+    be.peers = []
+    yield be
+    for peer in be.peers:
+        jp_asyncio_loop.run_until_complete(peer.close())
+    jp_asyncio_loop.run_until_complete(asyncio.sleep(0.3))
+
+
+class Peer:
+    """A client of a room."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.doc = Doc()
+        self.text = self.doc.get("source", type=Text)
+        self.raw = []
+        self.present = []
+        self.reading = asyncio.ensure_future(self._read())
+
+    @classmethod
+    async def join(cls, be, name, path="a.txt"):
+        """Enter the room of a file."""
+        session = await be(name).json(
+            "PUT", f"api/collaboration/session/{path}", {"format": "text", "type": "file"}
+        )
+        room = f"text:file:{session['fileId']}"
+        where = f"api/collaboration/room/{room}?sessionId={session['sessionId']}"
+        peer = cls(await be(name).connect(where))
+        peer.room = room
+        be.peers.append(peer)
+        await peer.send(create_sync_message(peer.doc))
+        await peer.until(lambda: str(peer.text))
+        return peer
+
+    async def _read(self):
+        while (message := await self.connection.read_message()) is not None:
+            if message[0] == 0:
+                reply = handle_sync_message(message[1:], self.doc)
+                if reply is not None:
+                    await self.send(reply)
+            elif message[0] == 1:
+                self.present.append(message)
+            else:
+                decoder = Decoder(message)
+                decoder.read_var_uint()
+                self.raw.append(json.loads(decoder.read_var_string()))
+
+    async def send(self, message):
+        """Send a message."""
+        await self.connection.write_message(message, binary=True)
+
+    async def write(self, text):
+        """Change the document, as a front end does."""
+        updates = []
+        subscription = self.doc.observe(lambda event: updates.append(event.update))
+        self.text += text
+        self.doc.unobserve(subscription)
+        for update in updates:
+            await self.send(create_update_message(update))
+
+    async def save(self, number=7):
+        """Ask to save, and give the answer."""
+        encoder = Encoder()
+        encoder.write_var_uint(2)
+        encoder.write_var_string("save")
+        encoder.write_var_uint(number)
+        await self.send(encoder.to_bytes())
+        await self.until(lambda: self.raw)
+        return self.raw.pop()
+
+    async def until(self, condition):
+        """Wait for something to be so."""
+
+        async def wait():
+            while not condition():  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.05)
+
+        await asyncio.wait_for(wait(), SECONDS)
+
+    async def close(self):
+        """Leave."""
+        self.connection.close()
+        await self.reading
+
+
+@pytest.mark.parametrize("first", ["ann", "rita"])
+async def test_readers_change_nothing(be, first):
+    """They see every change live, and theirs go nowhere, whoever was there first."""
+    names = ["ann", "rita"] if first == "ann" else ["rita", "ann"]
+    peers = {name: await Peer.join(be, name) for name in names}
+    ann, rita = peers["ann"], peers["rita"]
+    assert str(ann.text) == str(rita.text) == "begun"
+    await ann.write(" by ann")
+    await rita.until(lambda: str(rita.text) == "begun by ann")
+    await rita.write(" and rita")
+    # As a whole state, too, the way a front end answers when it connects again.
+    await rita.send(bytes([0, 1]) + create_update_message(rita.doc.get_update())[2:])
+    await rita.send(b"\x80\x00" + create_update_message(rita.doc.get_update())[1:])
+    await ann.write("!")
+    await rita.until(lambda: "!" in str(rita.text))
+    assert "rita" not in str(ann.text)
+    assert (await rita.save())["status"] == "skipped"
+    assert (await ann.save())["status"] in {"success", "skipped"}
+    await ann.until(lambda: (be.root / "a.txt").read_text() == "begun by ann!")
+    late = await Peer.join(be, "ann")
+    assert str(late.text) == "begun by ann!"
+
+
+async def test_presence_works(be):
+    """Of readers and writers."""
+    ann, rita = await Peer.join(be, "ann"), await Peer.join(be, "rita")
+    awareness = Awareness(rita.doc)
+    awareness.set_local_state({"user": {"name": "rita"}})
+    update = awareness.encode_awareness_update([rita.doc.client_id])
+    await rita.send(create_awareness_message(update))
+    await ann.until(lambda: any(b"rita" in message for message in ann.present))
+
+
+async def test_who_may_not_read_makes_no_room(be):
+    """The handshake is refused, and nothing is read from the disk."""
+    asked = {"format": "text", "type": "file"}
+    session = await be("ann").json("PUT", "api/collaboration/session/secret.md", asked)
+    assert await be("rita").status("PUT", "api/collaboration/session/secret.md", asked) == 403
+    with pytest.raises(HTTPClientError, match="403"):
+        await be("rita").connect(f"api/collaboration/room/text:file:{session['fileId']}")
+    servers = [
+        rule.target_kwargs["ywebsocket_server"]
+        for rule in _rules(be.web_app.default_router)
+        if "ywebsocket_server" in (rule.target_kwargs or {})
+    ]
+    assert not any("text:file" in name for server in servers for name in server.rooms)
+
+
+def _rules(router):
+    for rule in router.rules:
+        yield from _rules(rule.target) if hasattr(rule.target, "rules") else [rule]
+
+
+async def test_forks_undo_and_timeline_write(be):
+    """Readers are refused all of them."""
+    ann = await Peer.join(be, "ann")
+    rita = be("rita")
+    for method, path in (
+        ("PUT", f"api/collaboration/fork/{ann.room}"),
+        ("DELETE", f"api/collaboration/fork/{ann.room}?merge=true"),
+        ("PUT", f"api/collaboration/undo_redo/{ann.room}?action=undo&steps=1&forkRoom=x"),
+        ("GET", "api/collaboration/timeline/a.txt?format=text&type=file"),
+    ):
+        assert await rita.status(method, path, "{}" if method == "PUT" else None) == 403, path
+    fork = await be("ann").json("PUT", f"api/collaboration/fork/{ann.room}", {})
+    assert await rita.status("GET", f"api/collaboration/fork/{ann.room}") == 200
+    assert await rita.status("DELETE", f"api/collaboration/fork/{fork['fork_roomid']}") == 403
+
+
+async def test_who_may_no_longer_write_reads_on(be):
+    """Rights that change count at once."""
+    from guard.test_revocation import policy
+
+    ann = await Peer.join(be, "ann")
+    await ann.write(" one")
+    await ann.until(lambda: (be.root / "a.txt").read_text() == "begun one")
+    be.guard.enforce(policy(allowing("read")))
+    await asyncio.sleep(0.2)
+    await ann.write(" two")
+    assert (await ann.save())["status"] == "skipped"
+    be.guard.enforce(policy(allowing("*", users=["root"])))
+    await ann.reading
+    assert ann.connection.close_code == 1008
+    assert (be.root / "a.txt").read_text() == "begun one"
