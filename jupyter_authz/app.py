@@ -245,6 +245,7 @@ class JupyterAuthz(ExtensionApp):
         self.guard.policy = self.read_policy()
         self._install_authorizer()
         if self.guard.policy is not None or hook.replaced() is not None:
+            self.guard.require_tornados_way()
             configuration.keep_templates_from_contents(self.serverapp.web_app.settings["config"])
         self.guard.ready = True
         self._log_state()

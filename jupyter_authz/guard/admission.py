@@ -7,6 +7,8 @@ user or its authorizer about an action, gets what the guard decided with.
 from __future__ import annotations
 
 import sys
+import time
+from inspect import getattr_static, isawaitable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
@@ -24,6 +26,9 @@ _ADMISSION = "jupyter_authz_admission"
 _OWN = "jupyter_authz_own"
 # Where tornado's handlers keep the cookies to set.
 _COOKIES = "_new_cookie"
+
+# For how many seconds a user is not looked for again.
+_REMEMBERED = 1.0
 
 _AT_ONCE = (IdentityProvider, PasswordIdentityProvider)
 _JUPYTERS = vars(sys.modules[IdentityProvider.__module__])
@@ -47,6 +52,8 @@ class Admission(NamedTuple):
         Of the reply, that it set, or None.
     is_awaited
         Whether it gives users that must be awaited.
+    time
+        When, in seconds of the monotonic clock.
     """
 
     route: Route
@@ -55,6 +62,7 @@ class Admission(NamedTuple):
     noted: Mapping[str, Any]
     headers: HTTPHeaders | None
     is_awaited: bool
+    time: float
 
 
 def admit(request: Any, admission: Admission) -> None:
@@ -77,10 +85,13 @@ def remember_users(provider: Any) -> None:
         Of the server. It answers the handler with the user whom the guard decided about, and
         leaves on the handler what it left on the guard.
     """
-    own = vars(provider).get("get_user")
+    current = provider.get_user
     # What others wrap around it with `functools.wraps` has its attributes, and is not it.
-    if own is not None and getattr(own, _ADMISSION, None) is own:
+    if getattr(current, _ADMISSION, None) is current:
         return
+    # What is not on the class, or is kept there for it: the value of a trait.
+    is_own = "get_user" in vars(provider) or hasattr(_on_class(provider), "__set__")
+    own = current if is_own else None
 
     def get_user_once(handler: Any) -> Any:
         # INVARIANT: the handler acts for the user whom it was decided about, never for one found
@@ -88,10 +99,12 @@ def remember_users(provider: Any) -> None:
         admission = admission_of(handler)
         if admission is None:
             # The class may be changed at any time.
-            return type(provider).get_user(provider, handler) if own is None else own(handler)
+            return _of_class(provider)(handler) if own is None else own(handler)
         if _ADMISSION not in vars(handler):
             setattr(handler, _ADMISSION, admission)
             _leave(handler, admission)
+        elif time.monotonic() - admission.time > _REMEMBERED:
+            return _checked(_of_class(provider) if own is None else own, handler, admission.user)
         # Callers may count on what they know the provider to give.
         return _awaitable(admission.user) if admission.is_awaited else admission.user
 
@@ -100,8 +113,33 @@ def remember_users(provider: Any) -> None:
     provider.get_user = get_user_once
 
 
+def _on_class(provider: Any) -> Any:
+    return getattr_static(type(provider), "get_user")
+
+
+def _of_class(provider: Any) -> Any:
+    """Give the method as the class has it: a function, or whatever is called in its place."""
+    found = _on_class(provider)
+    return found.__get__(provider, type(provider)) if hasattr(found, "__get__") else found
+
+
 async def _awaitable(user: Any) -> Any:
     return user
+
+
+def _checked(get_user: Any, handler: Any, before: Any) -> Any:
+    """Ask again, much later, whether the user is still who they were; another is nobody here."""
+    # INVARIANT: tests/guard/test_door.py::test_a_handler_that_asks_again
+    user = get_user(handler)
+
+    def same(user: Any) -> Any:
+        name = getattr(user, "username", None)
+        return user if name == getattr(before, "username", None) else None
+
+    async def awaited() -> Any:
+        return same(await user)
+
+    return awaited() if isawaitable(user) else same(user)
 
 
 def _leave(handler: Any, admission: Admission) -> None:

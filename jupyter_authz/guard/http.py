@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tornado import routing, web
 from tornado.web import ErrorHandler, HTTPError
 
+from jupyter_authz.errors import GuardError
 from jupyter_authz.guard import answers
 from jupyter_authz.guard import hook as hooks
 from jupyter_authz.guard.admission import admission_of
@@ -38,6 +40,11 @@ if TYPE_CHECKING:
     from jupyter_authz.model import Subject
     from jupyter_authz.policy.engine import Policy
     from jupyter_authz.resources.table import Table
+
+_OTHERWISE = (
+    "tornado's find_handler has been replaced, so the guard cannot stand in the way of requests: "
+    "expected tornado.web.Application and its router to be as they are"
+)
 
 _NO_ROLE = Decision(allowed=False, reason="no-role")
 _ERROR = Decision(allowed=False, reason="error")
@@ -79,7 +86,9 @@ class Guard:
         self.ready = False
         self._application = application
         self._recorder = recorder
-        self._log = log
+        self.log = log
+        # What somebody had put onto the application before.
+        self._found_before: Callable[..., HTTPMessageDelegate] | None = None
         self._doors: dict[Route, type[Door]] = {}
         self._filtered: dict[Route, type[RequestHandler]] = {}
 
@@ -87,6 +96,7 @@ class Guard:
         """Take over routing, and learn who registers the routes to come."""
         application: Any = self._application
         self.routes.note_what_is_there()
+        self._found_before = vars(application).get("find_handler")
         application.find_handler = self.find_handler
         application.add_handlers = self._noted(application.add_handlers)
         for router in (application.default_router, application.wildcard_router):
@@ -111,9 +121,45 @@ class Guard:
 
     # ------------------------------------------------------------------ the way in
 
-    def find_handler(self, request: HTTPServerRequest, **_: Any) -> HTTPMessageDelegate:
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate:
         """Find what answers a request, as tornado does, behind the guard."""
+        application: Any = self._application
+        if self.is_transparent:
+            # Whatever way it has.
+            find = self._found_before or type(application).find_handler.__get__(application)
+            found: HTTPMessageDelegate = find(request, **kwargs)
+            return found
+        if self._finds_otherwise():
+            # INVARIANT: what somebody has put into the way is not gone around.
+            # tests/guard/test_door.py::test_a_way_of_others
+            self.log.error("jupyter_authz | %s", _OTHERWISE)
+            refused: HTTPMessageDelegate = application.get_handler_delegate(
+                request, ErrorHandler, {"status_code": 403}
+            )
+            return refused
         return self._find(request, self.routes.matching(request))
+
+    def require_tornados_way(self) -> None:
+        """Require that requests find their way as tornado has it.
+
+        Raises
+        ------
+        GuardError
+            Somebody has put something else there.
+        """
+        if self._finds_otherwise():
+            raise GuardError(_OTHERWISE)
+
+    def _finds_otherwise(self) -> bool:
+        """Whether somebody has changed how tornado finds what answers a request."""
+        application: Any = self._application
+        router = application.default_router
+        # What was put in has other globals, whatever it says it is.
+        return not (
+            self._found_before is None
+            and getattr(type(application).find_handler, "__globals__", None) is vars(web)
+            and getattr(router.find_handler, "__globals__", None) is vars(routing)
+        )
 
     def _find(
         self, request: HTTPServerRequest, candidates: Iterator[tuple[Rule, dict[str, Any]]]
@@ -210,7 +256,7 @@ class Guard:
             return _ERROR
         if not decision:
             self.deny(door, decision, subject)
-        elif door.route.row.hides_credentials:
+        elif door.authz_route.row.hides_credentials:
             hide_credentials(door)
         return decision
 
@@ -218,7 +264,7 @@ class Guard:
         if not self.ready:
             return _ERROR
         policy = self.policy
-        asks = door.route.row.asked(_verb(door))
+        asks = door.authz_route.row.asked(_verb(door))
         asked = await questions(asks, Request(door), door, resolve=policy is not None)
         acts = [question for question in asked if question.action != "read"]
         if acts and is_cross_site(door):
@@ -228,8 +274,8 @@ class Guard:
             agreed = await policy_agrees(policy, subject, asked, door)
             if not agreed:
                 return agreed
-        if door.is_hooked:
-            decision = await hook_agrees(door, door.current_user, asked, self._log, door.settle)
+        if door.authz_is_hooked:
+            decision = await hook_agrees(door, door.current_user, asked, self.log, door.settle)
             if not decision:
                 return decision
         return agreed
@@ -260,7 +306,7 @@ class Guard:
     ) -> None:
         """Record an error while deciding, and deny."""
         request = f"{door.request.method} {door.request.path}"
-        self._log.error("jupyter_authz | an error while deciding about %s", request, exc_info=error)
+        self.log.error("jupyter_authz | an error while deciding about %s", request, exc_info=error)
         self.deny(door, _ERROR, subject)
 
     # ------------------------------------------------------------------ questions of others
@@ -298,7 +344,7 @@ class Guard:
 
 def _verb(door: Door) -> str:
     """Give the verb of a request; a websocket handshake is not the GET it looks like."""
-    route, method = door.route, door.request.method or ""
+    route, method = door.authz_route, door.request.method or ""
     if not route.is_websocket or method != "GET":
         return method
     upgrade = door.request.headers.get("Upgrade", "").lower() == "websocket"

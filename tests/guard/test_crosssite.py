@@ -6,6 +6,8 @@ import json
 
 import pytest
 from people import allowing
+from tornado.httputil import HTTPHeaders, ResponseStartLine
+from tornado.routing import PathMatches, Rule
 from tornado.web import RequestHandler
 
 SAFE = ("same-origin", "none", None)
@@ -73,6 +75,26 @@ async def test_reading_is_left_to_jupyter(be, value):
 async def test_a_token_is_sent_by_nobody_else(be, value):
     """A script with a token in a header is not caused by anybody's link."""
     assert await be("ann").status("GET", "acts", headers=site(value)) == 200
+
+
+@pytest.mark.parametrize("value", [*UNSAFE, *SAFE])
+async def test_what_looks_for_no_token(be, value):
+    """A function that tornado calls is protected as a GET is, whatever the verb."""
+    ran = []
+
+    def called(request):
+        ran.append(request.method)
+        request.connection.write_headers(
+            ResponseStartLine("HTTP/1.1", 200, "OK"), HTTPHeaders({"Content-Length": "0"})
+        )
+        request.connection.finish()
+
+    matches = PathMatches(f"{be.base_url}called")
+    be.web_app.default_router.rules.insert(0, Rule(matches, called))
+    ann = be("ann", token=False)
+    safe = value in SAFE
+    assert await ann.status("POST", "called", "", headers=site(value)) == (200 if safe else 403)
+    assert ran == (["POST"] if safe else [])
 
 
 async def test_origins_that_the_operator_allows(be, monkeypatch):
