@@ -137,7 +137,7 @@ class Guard:
                 request, ErrorHandler, {"status_code": 403}
             )
             return refused
-        return self._find(request, self.routes.matching(request))
+        return self._find(request, self.routes.matching(request), is_transparent=False)
 
     def require_tornados_way(self) -> None:
         """Require that requests find their way as tornado has it.
@@ -162,9 +162,12 @@ class Guard:
         )
 
     def _find(
-        self, request: HTTPServerRequest, candidates: Iterator[tuple[Rule, dict[str, Any]]]
+        self,
+        request: HTTPServerRequest,
+        candidates: Iterator[tuple[Rule, dict[str, Any]]],
+        *,
+        is_transparent: bool,
     ) -> HTTPMessageDelegate:
-        is_transparent = self.is_transparent
         for rule, arguments in candidates:
             route = self.routes.route(rule)
             if not (is_transparent or self._is_public(route)):
@@ -177,7 +180,7 @@ class Guard:
                     arguments,
                     lambda: (
                         self._target(request, route, arguments)  # noqa: B023 - returned at once
-                        or self._find(request, candidates)
+                        or self._find(request, candidates, is_transparent=self.is_transparent)
                     ),
                 )
             delegate = self._target(request, route, arguments)
