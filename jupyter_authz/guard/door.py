@@ -290,8 +290,9 @@ class Door(JupyterHandler):
         # Whoever is asked may look for the request under way.
         self.announce()
         user: Any = provider.get_user(self)
-        is_awaited = isawaitable(user)
-        if at_once and iscoroutine(user):
+        is_coroutine = iscoroutine(user)
+        is_awaited = is_coroutine or isawaitable(user)
+        if at_once and is_coroutine:
             user = await taken(user)
         elif is_awaited:
             user = await self.settle(user)
