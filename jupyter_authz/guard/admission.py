@@ -52,8 +52,6 @@ class Admission(NamedTuple):
         Of the reply, that it set, or None.
     is_awaited
         Whether it gives users that must be awaited.
-    time
-        When, in seconds of the monotonic clock.
     """
 
     route: Route
@@ -62,7 +60,6 @@ class Admission(NamedTuple):
     noted: Mapping[str, Any]
     headers: HTTPHeaders | None
     is_awaited: bool
-    time: float
 
 
 def admit(request: Any, admission: Admission) -> None:
@@ -76,6 +73,13 @@ def admission_of(handler: Any) -> Admission | None:
     return found if isinstance(found, Admission) else None
 
 
+def remembers_users(provider: Any) -> bool:
+    """Whether an identity provider is asked once for each request."""
+    current = provider.get_user
+    # What others wrap around it with `functools.wraps` has its attributes, and is not it.
+    return getattr(current, _ADMISSION, None) is current
+
+
 def remember_users(provider: Any) -> None:
     """Let an identity provider be asked once for each request.
 
@@ -85,10 +89,9 @@ def remember_users(provider: Any) -> None:
         Of the server. It answers the handler with the user whom the guard decided about, and
         leaves on the handler what it left on the guard.
     """
-    current = provider.get_user
-    # What others wrap around it with `functools.wraps` has its attributes, and is not it.
-    if getattr(current, _ADMISSION, None) is current:
+    if remembers_users(provider):
         return
+    current = provider.get_user
     # What is not on the class, or is kept there for it: the value of a trait.
     is_own = "get_user" in vars(provider) or hasattr(_on_class(provider), "__set__")
     own = current if is_own else None
@@ -103,7 +106,11 @@ def remember_users(provider: Any) -> None:
         if _ADMISSION not in vars(handler):
             setattr(handler, _ADMISSION, admission)
             _leave(handler, admission)
-        elif time.monotonic() - admission.time > _REMEMBERED:
+            # From now on, whatever the handler did before.
+            handler.authz_admitted = time.monotonic()
+        elif time.monotonic() - handler.authz_admitted > _REMEMBERED and hasattr(
+            handler, "_jupyter_current_user"
+        ):
             return _checked(_of_class(provider) if own is None else own, handler, admission.user)
         # Callers may count on what they know the provider to give.
         return _awaitable(admission.user) if admission.is_awaited else admission.user
@@ -126,6 +133,10 @@ def _of_class(provider: Any) -> Any:
     return found.__get__(provider, type(provider)) if hasattr(found, "__get__") else found
 
 
+def _name(user: Any) -> Any:
+    return user if isinstance(user, str) else getattr(user, "username", None)
+
+
 async def _awaitable(user: Any) -> Any:
     return user
 
@@ -136,8 +147,7 @@ def _checked(get_user: Any, handler: Any, before: Any) -> Any:
     user = get_user(handler)
 
     def same(user: Any) -> Any:
-        name = getattr(user, "username", None)
-        return user if name == getattr(before, "username", None) else None
+        return user if user is not None and _name(user) == _name(before) else None
 
     async def awaited() -> Any:
         return same(await user)

@@ -28,14 +28,18 @@ def is_cross_site(handler: Door) -> bool:
     """
     # INVARIANT: functions and applications that tornado calls look for no token.
     # tests/guard/test_crosssite.py::test_what_looks_for_no_token
-    if handler.request.method not in {"GET", "HEAD"} and handler.authz_route.is_handler:
+    is_read = handler.request.method in {"GET", "HEAD"}
+    if not is_read and handler.authz_route.is_handler:
         return False
-    if handler.request.headers.get("Sec-Fetch-Site", "").lower() in _SAFE:
+    is_safe = handler.request.headers.get("Sec-Fetch-Site", "").lower() in _SAFE
+    # Of all that is not a link browsers name the origin, also where they send no metadata.
+    if is_read and is_safe:
         return False
     if handler.token_authenticated:
         return False
     if handler.allow_origin == "*":
         return False
     # Jupyter's own rule for origins counts, as far as the browser names one: links name none.
-    named = "Origin" in handler.request.headers
-    return not (named and JupyterHandler.check_origin(handler))
+    if "Origin" in handler.request.headers:
+        return not JupyterHandler.check_origin(handler)
+    return not is_safe

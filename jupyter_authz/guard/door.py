@@ -30,6 +30,7 @@ from jupyter_authz.guard.admission import (
     admit,
     answers_at_once,
     remember_users,
+    remembers_users,
 )
 from jupyter_authz.guard.steps import taken
 
@@ -52,7 +53,6 @@ _CONSTRUCTED = frozenset(
 ) | {"_transforms"}
 # What a door has and a handler that is asked about has not left on it.
 _OWN = _CONSTRUCTED | {"authz_is_complete", "_given"}
-_JUPYTERS = vars(handlers)
 # Longer cookies are not kept; those of Jupyter are much shorter.
 _LONGEST_KEPT = 2048
 
@@ -123,10 +123,18 @@ class Door(JupyterHandler):
 
     def clear(self) -> None:
         """Begin the answer anew, as tornado does."""
-        if self.authz_is_complete:
-            super().clear()
-        else:
+        if not self.authz_is_complete:
+            own = vars(self)
+            for name in (_CONSTRUCTED & own.keys()) - {"application", "request"}:
+                del own[name]
             self._complete()
+        super().clear()
+
+    def flush(self, *args: Any, **kwargs: Any) -> Any:
+        """Send what there is of an answer, as long as it is the door's to give."""
+        if self._finished and not self._headers_written:
+            raise RuntimeError("flush() called after the request was let in")
+        return super().flush(*args, **kwargs)
 
     def on_connection_close(self) -> None:
         """Note that nobody waits for the handler."""
@@ -218,11 +226,10 @@ class Door(JupyterHandler):
         if not decision or self.authz_is_forsaken:
             return False
         user = self.current_user
+        self._require_the_same_provider()
         admit(
             self.request,
-            Admission(
-                self.authz_route, user, decision, noted, headers, is_awaited, time.monotonic()
-            ),
+            Admission(self.authz_route, user, decision, noted, headers, is_awaited),
         )
         # INVARIANT: from now on it is the handler that answers; who still holds the door cannot.
         # tests/guard/test_door.py::test_whoever_keeps_the_door
@@ -296,15 +303,18 @@ class Door(JupyterHandler):
             user = await taken(user)
         elif is_awaited:
             user = await self.settle(user)
-        # INVARIANT: the handler asks the provider that was asked here, whom it remembers.
-        # tests/guard/test_door.py::test_the_provider_stays
-        if self.settings["identity_provider"] is not provider:
-            raise GuardError("the identity provider was replaced while it was asked")
         # What is new in a dict comes last.
         new = islice(own.items(), before, None)
         noted = {name: value for name, value in new if name not in _OWN}
         self.current_user = self._jupyter_current_user = user
         return noted, is_awaited
+
+    def _require_the_same_provider(self) -> None:
+        # INVARIANT: the handler asks the provider that was asked here, and it remembers.
+        # tests/guard/test_door.py::test_the_provider_stays
+        provider = self.settings["identity_provider"]
+        if provider is not self._provider or not remembers_users(provider):
+            raise GuardError("the identity provider was replaced while it was decided")
 
     def _require_one_way_to_sign_in(self, provider: Any) -> None:
         # INVARIANT: a handler that Jupyter Server would have find its user in another way is not
@@ -312,7 +322,8 @@ class Door(JupyterHandler):
         if not self.authz_is_jupyter or type(provider) is not IdentityProvider:
             return
         found: Any = self.authz_route.target.get_current_user
-        if getattr(found, "__globals__", None) is not _JUPYTERS:
+        # As Jupyter Server tells.
+        if getattr(found, "__module__", None) != handlers.__name__:
             name = self.authz_route.target.__qualname__
             raise GuardError(
                 f"{name}.get_current_user is overridden, so whom it acts for cannot be told: "

@@ -19,6 +19,7 @@ from jupyter_authz.guard.crosssite import is_cross_site
 from jupyter_authz.guard.door import Door, door_class
 from jupyter_authz.guard.entrance import Entrance
 from jupyter_authz.guard.lists import filtered
+from jupyter_authz.guard.nearby import is_tornados
 from jupyter_authz.guard.parties import AGREED, hook_agrees, policy_agrees
 from jupyter_authz.guard.questions import questions
 from jupyter_authz.guard.routes import Routes, registering_package
@@ -147,7 +148,9 @@ class Guard:
         GuardError
             Somebody has put something else there.
         """
-        if self._finds_otherwise():
+        application: Any = self._application
+        routers = (application.default_router, application.wildcard_router)
+        if self._finds_otherwise() or not all(map(is_tornados, routers)):
             raise GuardError(_OTHERWISE)
 
     def _finds_otherwise(self) -> bool:

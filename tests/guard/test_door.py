@@ -11,6 +11,7 @@ from jupyter_server.auth import IdentityProvider
 from jupyter_server.base.handlers import JupyterHandler
 from people import NamedInHeader, Person, allowing
 from tornado import web
+from tornado.routing import PathMatches, Rule
 from tornado.web import HTTPError, stream_request_body
 
 from jupyter_authz.guard import door
@@ -49,6 +50,21 @@ async def test_an_old_door_is_not_the_request_under_way(serve, hook):
         assert await be("eve").status("GET", "api/me") == 403
 
 
+async def test_a_wrapped_way_to_look_at_the_user(serve, jp_server_config, monkeypatch):
+    """What Jupyter Server takes for its own method is."""
+    jp_server_config.ServerApp.identity_provider_class = IdentityProvider
+    jp_server_config.IdentityProvider.token = "sesame"
+    be = serve(roles=EVERYTHING)
+    before = JupyterHandler.get_current_user
+
+    @functools.wraps(before)
+    def wrapped(self):
+        return before(self)
+
+    monkeypatch.setattr(JupyterHandler, "get_current_user", wrapped)
+    assert await be("sesame").status("GET", "api/me") == 200
+
+
 @pytest.mark.parametrize("where", ["handler", "JupyterHandler"])
 async def test_handlers_with_users_of_their_own(
     serve, jp_server_config, monkeypatch, caplog, where
@@ -66,6 +82,28 @@ async def test_handlers_with_users_of_their_own(
     monkeypatch.setattr(target, "get_current_user", lambda _: "eve")
     assert await be("sesame").status("GET", "who") == 403
     assert "Own.get_current_user is overridden" in caplog.text
+
+
+@pytest.mark.parametrize("what", ["provider", "method"])
+async def test_the_provider_stays_until_it_is_decided(serve, hook, what):
+    """Also while a hook is waited for."""
+    be = serve(roles=[allowing("*", users=["ann"])])
+    be.add(("who", Who))
+    settings = be.web_app.settings
+
+    class Eve(NamedInHeader):
+        def get_user(self, handler):
+            return Person(username="eve")
+
+    async def slow(self, user, action, resource=None):
+        if what == "provider":
+            settings["identity_provider"] = Eve(parent=be.app)
+        else:
+            settings["identity_provider"].get_user = lambda _: Person(username="eve")
+        return True
+
+    hook(slow)
+    assert await be("ann").status("GET", "who") == 403
 
 
 async def test_the_provider_stays(serve):
@@ -91,8 +129,9 @@ async def test_the_provider_stays(serve):
     assert await be("ann").status("GET", "who") == 403
 
 
+@pytest.mark.parametrize("made", [lambda name: Person(username=name), str])
 @pytest.mark.parametrize("now", [None, "eve", "ann"])
-async def test_a_handler_that_asks_again(serve, monkeypatch, now):
+async def test_a_handler_that_asks_again(serve, monkeypatch, now, made):
     """Long after the beginning it learns who is gone; never does it act for another."""
     be = serve(roles=EVERYTHING)
 
@@ -101,13 +140,32 @@ async def test_a_handler_that_asks_again(serve, monkeypatch, now):
             found = [self.identity_provider.get_user(self)]
             await asyncio.sleep(1.1)
             found.append(self.identity_provider.get_user(self))
-            self.finish({"found": [user and user.username for user in found]})
+            self.finish({"found": [getattr(user, "username", user) for user in found]})
 
     be.add(("long", Long))
-    users = [Person(username="ann"), now and Person(username=now)]
+    users = [made("ann"), now and made(now)]
     monkeypatch.setattr(NamedInHeader, "get_user", lambda *_: users.pop(0))
     expected = ["ann", "ann" if now == "ann" else None]
     assert await be("ann").json("GET", "long") == {"found": expected}
+
+
+async def test_a_handler_that_takes_its_time_before(serve, jp_server_config):
+    """Who was let in is who they were, though the default provider would make up another."""
+    jp_server_config.ServerApp.identity_provider_class = IdentityProvider
+    jp_server_config.IdentityProvider.token = "sesame"
+    be = serve(roles=EVERYTHING)
+
+    class Slow(Who):
+        async def prepare(self):
+            self.before = (await self.identity_provider.get_user(self)).username
+            await asyncio.sleep(1.2)
+            await super().prepare()
+
+        def get(self):
+            self.finish({"same": self.before == self.current_user.username})
+
+    be.add(("slow", Slow))
+    assert await be("sesame").json("GET", "slow") == {"same": True}
 
 
 @pytest.mark.parametrize(
@@ -185,6 +243,21 @@ async def test_their_own_answer(serve, hook, monkeypatch, deed, who):
         assert (reply.headers["X-Own"], reply.body) == ("1", b"a teapot")
 
 
+async def test_an_answer_begun_anew(serve, monkeypatch):
+    """What was said before does not count any more."""
+    be = serve(roles=EVERYTHING)
+
+    def get_user(self, handler):
+        handler.set_status(418)
+        handler.set_header("X-Own", "1")
+        handler.clear()
+        handler.finish("hello")
+
+    monkeypatch.setattr(NamedInHeader, "get_user", get_user)
+    reply = await be("ann").fetch("GET", "api/me")
+    assert (reply.code, "X-Own" in reply.headers, reply.body) == (200, False, b"hello")
+
+
 async def test_an_error_whose_arguments_do_not_fit(serve, monkeypatch):
     """It is an error all the same."""
     be = serve(roles=EVERYTHING)
@@ -211,6 +284,8 @@ async def test_whoever_keeps_the_door(serve, hook):
             self.get_status()
             with pytest.raises(RuntimeError):
                 self.finish("too late")
+            with pytest.raises(RuntimeError):
+                self.flush()
 
         asyncio.get_running_loop().call_later(0.1, after)
         return True
@@ -336,3 +411,33 @@ async def test_a_way_of_others(serve, monkeypatch, capfd):
     with pytest.raises(SystemExit):
         serve(roles=EVERYTHING)
     assert "find_handler has been replaced" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["find_handler", "get_target_delegate"])
+async def test_a_way_of_others_through_a_router(serve, monkeypatch, capfd, name):
+    """Nor does it start where a router was changed."""
+    before = getattr(web._ApplicationRouter, name)
+
+    def changed(self, *args, **kwargs):
+        return before(self, *args, **kwargs)
+
+    monkeypatch.setattr(web._ApplicationRouter, name, changed)
+    with pytest.raises(SystemExit):
+        serve(roles=EVERYTHING)
+    assert "find_handler has been replaced" in capfd.readouterr().err
+
+
+async def test_routers_of_others(serve):
+    """A router that looks before it leads on is asked, once it has been decided."""
+    be = serve(roles=[allowing("*", users=["ann"])], base_permissions=[])
+
+    class Gate(web._ApplicationRouter):
+        def find_handler(self, request, **kwargs):
+            return None if "X-Closed" in request.headers else super().find_handler(request)
+
+    rules = [(f"{be.base_url}gated/who", Who)]
+    gate = Rule(PathMatches(f"{be.base_url}gated/.*"), Gate(be.web_app, rules))
+    be.web_app.default_router.rules.insert(0, gate)
+    assert await be("ann").status("GET", "gated/who") == 200
+    assert await be("ann").status("GET", "gated/who", headers={"X-Closed": "1"}) == 404
+    assert await be("eve").status("GET", "gated/who") == 403
