@@ -122,9 +122,10 @@ def remember_users(provider: Any) -> None:
 
 def _on_class(provider: Any) -> Any:
     # Looked for at every request; `inspect.getattr_static` takes longer than a decision.
-    return next(
-        vars(kind)["get_user"] for kind in type(provider).__mro__ if "get_user" in vars(kind)
-    )
+    for kind in type(provider).__mro__:
+        if "get_user" in kind.__dict__:
+            return kind.__dict__["get_user"]
+    raise AttributeError("get_user")
 
 
 def _of_class(provider: Any) -> Any:
@@ -178,11 +179,13 @@ def answers_at_once(provider: Any) -> bool:
     kind = type(provider)
     if kind not in _AT_ONCE or getattr(provider.get_user, _OWN) is not None:
         return False
-    functions = (
-        kind.get_user,
-        provider._get_user,  # noqa: SLF001 - these are what may be awaited
-        provider.get_user_token,
-        provider.get_user_cookie,
-    )
-    # What was put in has other globals, whatever it says it is.
-    return all(getattr(function, "__globals__", None) is _JUPYTERS for function in functions)
+    try:
+        # What was put in has other globals, whatever it says it is. These may be awaited.
+        return (
+            kind.get_user.__globals__ is _JUPYTERS
+            and provider._get_user.__globals__ is _JUPYTERS  # noqa: SLF001
+            and provider.get_user_token.__globals__ is _JUPYTERS
+            and provider.get_user_cookie.__globals__ is _JUPYTERS
+        )
+    except AttributeError:
+        return False
