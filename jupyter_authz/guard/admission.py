@@ -7,6 +7,8 @@ user or its authorizer about an action, gets what the guard decided with.
 from __future__ import annotations
 
 import sys
+import time
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
@@ -24,6 +26,9 @@ _ADMISSION = "jupyter_authz_admission"
 _OWN = "jupyter_authz_own"
 # Where tornado's handlers keep the cookies to set.
 _COOKIES = "_new_cookie"
+
+# For how many seconds a user is not looked for again.
+_REMEMBERED = 1.0
 
 _AT_ONCE = (IdentityProvider, PasswordIdentityProvider)
 _JUPYTERS = vars(sys.modules[IdentityProvider.__module__])
@@ -74,6 +79,13 @@ def admission_of(handler: Any) -> Admission | None:
     return found if isinstance(found, Admission) else None
 
 
+def remembers_users(provider: Any) -> bool:
+    """Whether an identity provider is asked once for each request."""
+    current = provider.get_user
+    # What others wrap around it with `functools.wraps` has its attributes, and is not it.
+    return getattr(current, _ADMISSION, None) is current
+
+
 def remember_users(provider: Any) -> None:
     """Let an identity provider be asked once for each request.
 
@@ -83,10 +95,12 @@ def remember_users(provider: Any) -> None:
         Of the server. It answers the handler with the user whom the guard decided about, and
         leaves on the handler what it left on the guard.
     """
-    own = vars(provider).get("get_user")
-    # What others wrap around it with `functools.wraps` has its attributes, and is not it.
-    if own is not None and getattr(own, _ADMISSION, None) is own:
+    if remembers_users(provider):
         return
+    current = provider.get_user
+    # What is not on the class, or is kept there for it: the value of a trait.
+    is_own = "get_user" in vars(provider) or hasattr(_on_class(provider), "__set__")
+    own = current if is_own else None
 
     def get_user_once(handler: Any) -> Any:
         # INVARIANT: the handler acts for the user whom it was decided about, never for one found
@@ -94,10 +108,16 @@ def remember_users(provider: Any) -> None:
         admission = admission_of(handler)
         if admission is None:
             # The class may be changed at any time.
-            return type(provider).get_user(provider, handler) if own is None else own(handler)
+            return _of_class(provider)(handler) if own is None else own(handler)
         if _ADMISSION not in vars(handler):
             setattr(handler, _ADMISSION, admission)
             _leave(handler, admission)
+            # From now on, whatever the handler did before.
+            handler.authz_admitted = time.monotonic()
+        elif time.monotonic() - handler.authz_admitted > _REMEMBERED and hasattr(
+            handler, "_jupyter_current_user"
+        ):
+            return _checked(_of_class(provider) if own is None else own, handler, admission.user)
         # Callers may count on what they know the provider to give.
         return _awaitable(admission.user) if admission.is_awaited else admission.user
 
@@ -106,8 +126,40 @@ def remember_users(provider: Any) -> None:
     provider.get_user = get_user_once
 
 
+def _on_class(provider: Any) -> Any:
+    # Looked for at every request; `inspect.getattr_static` takes longer than a decision.
+    for kind in type(provider).__mro__:
+        if "get_user" in kind.__dict__:
+            return kind.__dict__["get_user"]
+    raise AttributeError("get_user")
+
+
+def _of_class(provider: Any) -> Any:
+    """Give the method as the class has it: a function, or whatever is called in its place."""
+    found = _on_class(provider)
+    return found.__get__(provider, type(provider)) if hasattr(found, "__get__") else found
+
+
+def _name(user: Any) -> Any:
+    return user if isinstance(user, str) else getattr(user, "username", None)
+
+
 async def _awaitable(user: Any) -> Any:
     return user
+
+
+def _checked(get_user: Any, handler: Any, before: Any) -> Any:
+    """Ask again, much later, whether the user is still who they were; another is nobody here."""
+    # INVARIANT: tests/guard/test_door.py::test_a_handler_that_asks_again
+    user = get_user(handler)
+
+    def same(user: Any) -> Any:
+        return user if user is not None and _name(user) == _name(before) else None
+
+    async def awaited() -> Any:
+        return same(await user)
+
+    return awaited() if isawaitable(user) else same(user)
 
 
 def _leave(handler: Any, admission: Admission) -> None:
@@ -133,11 +185,13 @@ def answers_at_once(provider: Any) -> bool:
     kind = type(provider)
     if kind not in _AT_ONCE or getattr(provider.get_user, _OWN) is not None:
         return False
-    functions = (
-        kind.get_user,
-        provider._get_user,  # noqa: SLF001 - these are what may be awaited
-        provider.get_user_token,
-        provider.get_user_cookie,
-    )
-    # What was put in has other globals, whatever it says it is.
-    return all(getattr(function, "__globals__", None) is _JUPYTERS for function in functions)
+    try:
+        # What was put in has other globals, whatever it says it is. These may be awaited.
+        return (
+            kind.get_user.__globals__ is _JUPYTERS
+            and provider._get_user.__globals__ is _JUPYTERS  # noqa: SLF001
+            and provider.get_user_token.__globals__ is _JUPYTERS
+            and provider.get_user_cookie.__globals__ is _JUPYTERS
+        )
+    except AttributeError:
+        return False

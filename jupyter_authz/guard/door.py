@@ -15,6 +15,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_server import CallContext
+from jupyter_server.auth import IdentityProvider
+from jupyter_server.base import handlers
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado import web
 from tornado.httputil import HTTPHeaders
@@ -29,6 +31,7 @@ from jupyter_authz.guard.admission import (
     admit,
     answers_at_once,
     remember_users,
+    remembers_users,
 )
 from jupyter_authz.guard.steps import taken
 
@@ -49,9 +52,11 @@ _CONSTRUCTED = frozenset(
     name
     for function in (RequestHandler.__init__, RequestHandler.clear)
     for name in function.__code__.co_names
-)
+) | {"_transforms"}
 # What a door has and a handler that is asked about has not left on it.
-_OWN = _CONSTRUCTED | {"is_complete", "_transforms", "_given"}
+_OWN = _CONSTRUCTED | {"authz_is_complete", "_given"}
+# Longer cookies are not kept; those of Jupyter are much shorter.
+_LONGEST_KEPT = 2048
 
 
 @lru_cache(maxsize=1024)
@@ -73,16 +78,16 @@ class Door(JupyterHandler):
     A hook gets it as ``self``: it has the request, its user, its arguments and all managers.
     """
 
-    guard: ClassVar[Guard]
-    route: ClassVar[Route]
+    authz_guard: ClassVar[Guard]
+    authz_route: ClassVar[Route]
     # Whether the handler is one of Jupyter's kind.
-    is_jupyter: ClassVar[bool] = False
+    authz_is_jupyter: ClassVar[bool] = False
     # Whether the client has gone away meanwhile.
-    is_forsaken = False
+    authz_is_forsaken = False
     # Whether it is like any other handler by now.
-    is_complete = False
+    authz_is_complete = False
     # What is asked, once that is known.
-    asked: Sequence[Question] = ()
+    authz_asked: Sequence[Question] = ()
     # As after tornado's constructor.
     _finished = False
     _headers_written = False
@@ -92,24 +97,27 @@ class Door(JupyterHandler):
         self.application = application
         self.request = request
         self._provider = application.settings["identity_provider"]
-        self.is_hooked = hook.replaced() is not None
+        self.authz_is_hooked = hook.replaced() is not None
 
     def __getattr__(self, name: str) -> Any:
         """Give what tornado's constructor makes, once somebody needs it: to answer, say."""
-        if name in _CONSTRUCTED and not self.is_complete:
+        if name in _CONSTRUCTED and not self.authz_is_complete:
             self._complete()
             return getattr(self, name)
         raise AttributeError(name)
 
     def _complete(self) -> None:
         """Do what tornado's constructor does: it takes its time, and few requests need it."""
-        if not self.is_complete:
-            self.is_complete = True
-            self.announce()
+        if not self.authz_is_complete:
+            self.authz_is_complete = True
             # INVARIANT: what somebody has done to it already stays, such as a status.
             # tests/guard/test_connections.py::test_what_a_provider_answers
             before = dict(vars(self))
+            connection: Any = self.request.connection
+            # By now it may be the handler that is to be told when the client leaves.
+            callback = getattr(connection, "_close_callback", None)
             super().__init__(self.application, self.request)
+            connection.set_close_callback(callback)
             # It refers back, and a door is gone in no time.
             self.ui = ObjectDict()
             self._transforms = [make(self.request) for make in self.application.transforms]
@@ -117,9 +125,24 @@ class Door(JupyterHandler):
             self._given = dict(self._headers.get_all())
             vars(self).update(before)
 
+    def clear(self) -> None:
+        """Begin the answer anew, as tornado does."""
+        if not self.authz_is_complete:
+            own = vars(self)
+            for name in (_CONSTRUCTED & own.keys()) - {"application", "request"}:
+                del own[name]
+            self._complete()
+        super().clear()
+
+    def flush(self, *args: Any, **kwargs: Any) -> Any:
+        """Send what there is of an answer, as long as it is the door's to give."""
+        if self._finished and not self._headers_written:
+            raise RuntimeError("flush() called after the request was let in")
+        return super().flush(*args, **kwargs)
+
     def on_connection_close(self) -> None:
         """Note that nobody waits for the handler."""
-        self.is_forsaken = True
+        self.authz_is_forsaken = True
 
     def get_signed_cookie(self, *args: Any, **kwargs: Any) -> bytes | None:
         """Give what a signed cookie holds, as tornado does."""
@@ -149,11 +172,13 @@ class Door(JupyterHandler):
         ):
             return read(name, value, max_age_days, min_version)
         value = self.get_cookie(name) if value is None else value
+        if value is not None and len(value) > _LONGEST_KEPT:
+            return read(name, value, max_age_days, min_version)
         limits = (max_age_days, min_version)
         return _decoded(int(time.monotonic()), secret, name, value, limits)
 
     @property
-    def is_api(self) -> bool:
+    def authz_is_api(self) -> bool:
         """Whether the handler answers programs, not people who look at pages."""
         return isinstance(self, APIHandler | WebSocketHandler)
 
@@ -161,11 +186,11 @@ class Door(JupyterHandler):
     def content_security_policy(self) -> str:
         """The policy of what it stands in for: an API's replies load nothing."""
         policy = super().content_security_policy
-        return f"{policy}; default-src 'none'" if self.is_api else policy
+        return f"{policy}; default-src 'none'" if self.authz_is_api else policy
 
     def get_login_url(self) -> str:
         """Give the page to sign in; programs are refused instead, as by Jupyter."""
-        if self.is_api:
+        if self.authz_is_api:
             raise HTTPError(403)
         return super().get_login_url()
 
@@ -184,7 +209,7 @@ class Door(JupyterHandler):
         self._settle = settle
         self._read(arguments, streams=streams)
         # Jupyter's handlers check the host themselves.
-        if not (self.is_jupyter or self.check_host()):
+        if not (self.authz_is_jupyter or self.check_host()):
             raise HTTPError(403)
         if self._answers_preflight():
             return False
@@ -195,21 +220,34 @@ class Door(JupyterHandler):
         if self.has_answered:
             self.end_answer()
             return False
-        headers = self._headers_set_by_others() if self.is_complete else None
-        asker = self._as_sent() if self.route.is_websocket else None
-        decision = await self.guard.decide(self)
+        headers = self._headers_set_by_others() if self.authz_is_complete else None
+        asker = self._as_sent() if self.authz_route.is_websocket else None
+        decision = await self.authz_guard.decide(self)
         # INVARIANT: a request gets one reply, also where a hook has given it.
         # tests/guard/test_connections.py::test_one_reply_for_each_request
         if self.has_answered:
             self.end_answer()
             return False
-        if not decision or self.is_forsaken:
+        if not decision or self.authz_is_forsaken:
             return False
         user = self.current_user
+        self._require_the_same_provider()
         admit(
             self.request,
-            Admission(self.route, user, decision, noted, headers, is_awaited, self.asked, asker),
+            Admission(
+                self.authz_route,
+                user,
+                decision,
+                noted,
+                headers,
+                is_awaited,
+                self.authz_asked,
+                asker,
+            ),
         )
+        # INVARIANT: from now on it is the handler that answers; who still holds the door cannot.
+        # tests/guard/test_door.py::test_whoever_keeps_the_door
+        self._finished = True
         return True
 
     def _as_sent(self) -> Door:
@@ -273,16 +311,17 @@ class Door(JupyterHandler):
     async def _identify(self) -> tuple[dict[str, Any], bool]:
         """Find out who asks; give what the provider noted on the way, and whether it is awaited."""
         provider = self._provider
+        self._require_one_way_to_sign_in(provider)
         remember_users(provider)
         own = vars(self)
         before = len(own)
         at_once = answers_at_once(provider)
-        if self.is_hooked or not at_once:
-            # Whoever is asked may look for the request under way.
-            self.announce()
+        # Whoever is asked may look for the request under way.
+        self.announce()
         user: Any = provider.get_user(self)
-        is_awaited = isawaitable(user)
-        if at_once and iscoroutine(user):
+        is_coroutine = iscoroutine(user)
+        is_awaited = is_coroutine or isawaitable(user)
+        if at_once and is_coroutine:
             user = await taken(user)
         elif is_awaited:
             user = await self.settle(user)
@@ -292,12 +331,33 @@ class Door(JupyterHandler):
         self.current_user = self._jupyter_current_user = user
         return noted, is_awaited
 
+    def _require_the_same_provider(self) -> None:
+        # INVARIANT: the handler asks the provider that was asked here, and it remembers.
+        # tests/guard/test_door.py::test_the_provider_stays
+        provider = self.settings["identity_provider"]
+        if provider is not self._provider or not remembers_users(provider):
+            raise GuardError("the identity provider was replaced while it was decided")
+
+    def _require_one_way_to_sign_in(self, provider: Any) -> None:
+        # INVARIANT: a handler that Jupyter Server would have find its user in another way is not
+        # let in. tests/guard/test_door.py::test_handlers_with_users_of_their_own
+        if not self.authz_is_jupyter or type(provider) is not IdentityProvider:
+            return
+        found: Any = self.authz_route.target.get_current_user
+        # As Jupyter Server tells.
+        if getattr(found, "__module__", None) != handlers.__name__:
+            name = self.authz_route.target.__qualname__
+            raise GuardError(
+                f"{name}.get_current_user is overridden, so whom it acts for cannot be told: "
+                "expected ServerApp.identity_provider_class to tell"
+            )
+
     def _answers_preflight(self) -> bool:
         """Answer a CORS preflight as Jupyter's API handlers do, where the handler would too.
 
         It carries no credentials, and nothing of anybody's is in the answer.
         """
-        target = self.route.target
+        target = self.authz_route.target
         if self.request.method != "OPTIONS" or not isclass(target):
             return False
         if getattr(target, "options", None) is not APIHandler.options:
@@ -343,14 +403,18 @@ class Door(JupyterHandler):
                 return
             answers.answer(self, error.status_code, message, _REASONS.get(error.status_code))
             return
-        self.guard.deny_for_error(self, error)
+        self.authz_guard.deny_for_error(self, error)
 
 
 def _said(error: HTTPError) -> str:
     """Give what an error says for itself."""
     if error.reason:
         return str(error.reason)
-    return error.log_message % error.args if error.log_message else ""
+    try:
+        return error.log_message % error.args if error.log_message else ""
+    except (TypeError, ValueError):
+        # Arguments that do not fit.
+        return str(error.log_message)
 
 
 _WITHOUT_BODY = (204, 304)
@@ -367,11 +431,11 @@ def door_class(guard: Guard, route: Route) -> type[Door]:
     route
         Whose handler it stands in for; logs, metrics, hooks and identity providers see its class.
     """
-    namespace: dict[str, Any] = {"guard": guard, "route": route}
+    namespace: dict[str, Any] = {"authz_guard": guard, "authz_route": route}
     target = route.target
     if not route.is_handler:
         return type("Door", (Door,), namespace)
-    namespace["is_jupyter"] = issubclass(target, JupyterHandler)
+    namespace["authz_is_jupyter"] = issubclass(target, JupyterHandler)
     namespace["__module__"] = target.__module__
     # As mocks do: `isinstance` and `__class__` tell of what it stands in for, `type` what it is.
     namespace["__class__"] = property(lambda _: target)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tornado import routing, web
 from tornado.web import ErrorHandler, HTTPError
 from tornado.websocket import WebSocketHandler
 
+from jupyter_authz.errors import GuardError
 from jupyter_authz.guard import answers
 from jupyter_authz.guard import hook as hooks
 from jupyter_authz.guard.admission import admission_of
@@ -18,6 +20,7 @@ from jupyter_authz.guard.credentials import hide_credentials
 from jupyter_authz.guard.crosssite import is_cross_site
 from jupyter_authz.guard.door import Door, door_class
 from jupyter_authz.guard.entrance import Entrance
+from jupyter_authz.guard.nearby import is_tornados
 from jupyter_authz.guard.parties import AGREED, hook_agrees, policy_agrees
 from jupyter_authz.guard.questions import questions
 from jupyter_authz.guard.routes import Routes, registering_package
@@ -52,6 +55,10 @@ _HIDDEN = {
     "kernelspecs",
     *COMPUTE,
 }
+_OTHERWISE = (
+    "tornado's find_handler has been replaced, so the guard cannot stand in the way of requests: "
+    "expected tornado.web.Application and its router to be as they are"
+)
 
 _NO_ROLE = Decision(allowed=False, reason="no-role")
 _ERROR = Decision(allowed=False, reason="error")
@@ -100,6 +107,8 @@ class Guard:
         self._recorder = recorder
         self.log = log
         self.connections = Connections(self)
+        # What somebody had put onto the application before.
+        self._found_before: Callable[..., HTTPMessageDelegate] | None = None
         self._doors: dict[Route, type[Door]] = {}
         self._standing: dict[Route, type[RequestHandler]] = {}
 
@@ -107,6 +116,7 @@ class Guard:
         """Take over routing, and learn who registers the routes to come."""
         application: Any = self._application
         self.routes.note_what_is_there()
+        self._found_before = vars(application).get("find_handler")
         application.find_handler = self.find_handler
         application.add_handlers = self._noted(application.add_handlers)
         for router in (application.default_router, application.wildcard_router):
@@ -131,14 +141,55 @@ class Guard:
 
     # ------------------------------------------------------------------ the way in
 
-    def find_handler(self, request: HTTPServerRequest, **_: Any) -> HTTPMessageDelegate:
+    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate:
         """Find what answers a request, as tornado does, behind the guard."""
-        return self._find(request, self.routes.matching(request))
+        application: Any = self._application
+        if self.is_transparent:
+            # Whatever way it has.
+            find = self._found_before or type(application).find_handler.__get__(application)
+            found: HTTPMessageDelegate = find(request, **kwargs)
+            return found
+        if self._finds_otherwise():
+            # INVARIANT: what somebody has put into the way is not gone around.
+            # tests/guard/test_door.py::test_a_way_of_others
+            self.log.error("jupyter_authz | %s", _OTHERWISE)
+            refused: HTTPMessageDelegate = application.get_handler_delegate(
+                request, ErrorHandler, {"status_code": 403}
+            )
+            return refused
+        return self._find(request, self.routes.matching(request), is_transparent=False)
+
+    def require_tornados_way(self) -> None:
+        """Require that requests find their way as tornado has it.
+
+        Raises
+        ------
+        GuardError
+            Somebody has put something else there.
+        """
+        application: Any = self._application
+        routers = (application.default_router, application.wildcard_router)
+        if self._finds_otherwise() or not all(map(is_tornados, routers)):
+            raise GuardError(_OTHERWISE)
+
+    def _finds_otherwise(self) -> bool:
+        """Whether somebody has changed how tornado finds what answers a request."""
+        application: Any = self._application
+        router = application.default_router
+        # What was put in has other globals, whatever it says it is.
+        return not (
+            self._found_before is None
+            and getattr(type(application).find_handler, "__globals__", None) is vars(web)
+            and getattr(router.find_handler, "__globals__", None) is vars(routing)
+        )
 
     def _find(
-        self, request: HTTPServerRequest, candidates: Iterator[tuple[Rule, dict[str, Any]]]
+        self,
+        request: HTTPServerRequest,
+        candidates: Iterator[tuple[Rule, dict[str, Any]]],
+        *,
+        is_transparent: bool,
     ) -> HTTPMessageDelegate:
-        is_transparent = self.is_transparent
         for rule, arguments in candidates:
             route = self.routes.route(rule)
             if not (is_transparent or self._is_public(route)):
@@ -151,7 +202,7 @@ class Guard:
                     arguments,
                     lambda: (
                         self._target(request, route, arguments)  # noqa: B023 - returned at once
-                        or self._find(request, candidates)
+                        or self._find(request, candidates, is_transparent=self.is_transparent)
                     ),
                 )
             delegate = self._target(request, route, arguments)
@@ -242,7 +293,7 @@ class Guard:
         if not decision:
             self.deny(door, decision, subject)
             return decision
-        row = door.route.row
+        row = door.authz_route.row
         if row.hides_credentials:
             hide_credentials(door)
         if row.type in COMPUTE:
@@ -253,9 +304,9 @@ class Guard:
         if not self.ready:
             return _ERROR
         policy = self.policy
-        asks = door.route.row.asked(_verb(door))
+        asks = door.authz_route.row.asked(_verb(door))
         asked = await questions(asks, Request(door), door, resolve=policy is not None)
-        door.asked = asked
+        door.authz_asked = asked
         acts = [question for question in asked if question.action != "read"]
         if acts and is_cross_site(door):
             return Decision(allowed=False, reason="cross-site", question=acts[0])
@@ -264,7 +315,7 @@ class Guard:
             agreed = await policy_agrees(policy, subject, asked, door)
             if not agreed:
                 return agreed
-        if door.is_hooked:
+        if door.authz_is_hooked:
             decision = await hook_agrees(door, door.current_user, asked, self.log, door.settle)
             if not decision:
                 return decision
@@ -316,7 +367,7 @@ class Guard:
             return False
         # Of what is started or written anew, nothing is there that could be hidden.
         is_new = question.action != "read" and (
-            resource.owner == subject.username or resource.path != door.asked[0].resource.path
+            resource.owner == subject.username or resource.path != door.authz_asked[0].resource.path
         )
         return not is_new and not policy.decide(subject, Question("read", resource))
 
@@ -367,7 +418,7 @@ def _is_upgrade(request: HTTPServerRequest) -> bool:
 
 def _verb(door: Door) -> str:
     """Give the verb of a request; a websocket handshake is not the GET it looks like."""
-    route, method = door.route, door.request.method or ""
+    route, method = door.authz_route, door.request.method or ""
     if not route.is_websocket or method != "GET":
         return method
     return WEBSOCKET if _is_upgrade(door.request) or "GET" not in route.row.asks else method

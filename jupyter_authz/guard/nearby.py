@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from tornado import routing, web
 from tornado.routing import AnyMatches, HostMatches, PathMatches
 from tornado.web import _ApplicationRouter
 
@@ -48,9 +49,22 @@ def _routers(router: RuleRouter) -> Iterator[RuleRouter]:
 
 def _is_part(target: Any, router: RuleRouter) -> bool:
     """Whether a target is a router of the same application; another's makes its own handlers."""
-    return isinstance(target, _ApplicationRouter) and target.application is getattr(
-        router, "application", None
+    # INVARIANT: what a router of somebody's own looks at before it finds a target is not gone
+    # around. tests/guard/test_door.py::test_routers_of_others
+    return (
+        isinstance(target, _ApplicationRouter)
+        and target.application is getattr(router, "application", None)
+        and is_tornados(target)
     )
+
+
+def is_tornados(router: Any) -> bool:
+    """Whether a router finds its targets as tornado has it."""
+    # What was put in has other globals, whatever it says it is.
+    found, given = router.find_handler, router.get_target_delegate
+    return getattr(found, "__globals__", None) is vars(routing) and getattr(
+        given, "__globals__", None
+    ) is vars(web)
 
 
 class Nearby:

@@ -28,7 +28,7 @@ _DECISIONS = {True: ALLOWED, False: DENIED_BY_ROLE, None: NO_ROLE}
 
 # What is kept resolved: subjects times the types and actions that they were asked about. Some
 # identity providers make up a new user at every request, and `/api/me` is asked about any type.
-_MOST_RESOLVED = 50_000
+_MOST_RESOLVED = 20_000
 
 # A subject's roles, and every way to bind placeholders with the roles for which it counts.
 _Access = tuple[frozenset[int], list[tuple[Binding, frozenset[int]]]]

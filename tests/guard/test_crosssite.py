@@ -6,6 +6,8 @@ import json
 
 import pytest
 from people import allowing
+from tornado.httputil import HTTPHeaders, ResponseStartLine
+from tornado.routing import PathMatches, Rule
 from tornado.web import RequestHandler
 
 SAFE = ("same-origin", "none", None)
@@ -38,6 +40,22 @@ def be(serve):
 def site(value):
     """Give the header, if any."""
     return {} if value is None else {"Sec-Fetch-Site": value}
+
+
+def call(be):
+    """Have a function called for an address; give the list of verbs that it gets."""
+    ran = []
+
+    def called(request):
+        ran.append(request.method)
+        request.connection.write_headers(
+            ResponseStartLine("HTTP/1.1", 200, "OK"), HTTPHeaders({"Content-Length": "0"})
+        )
+        request.connection.finish()
+
+    matches = PathMatches(f"{be.base_url}called")
+    be.web_app.default_router.rules.insert(0, Rule(matches, called))
+    return ran
 
 
 @pytest.mark.parametrize("value", UNSAFE)
@@ -73,6 +91,26 @@ async def test_reading_is_left_to_jupyter(be, value):
 async def test_a_token_is_sent_by_nobody_else(be, value):
     """A script with a token in a header is not caused by anybody's link."""
     assert await be("ann").status("GET", "acts", headers=site(value)) == 200
+
+
+@pytest.mark.parametrize("value", [*UNSAFE, *SAFE])
+async def test_what_looks_for_no_token(be, value):
+    """A function that tornado calls is protected as a GET is, whatever the verb."""
+    ran = call(be)
+    ann = be("ann", token=False)
+    safe = value in SAFE
+    assert await ann.status("POST", "called", "", headers=site(value)) == (200 if safe else 403)
+    assert ran == (["POST"] if safe else [])
+
+
+@pytest.mark.parametrize("origin", ["http://evil.example", "null", None])
+async def test_origins_count_where_there_is_no_metadata(be, origin):
+    """Browsers send none to a plain HTTP address, but name the origin of what they post."""
+    ran = call(be)
+    headers = {} if origin is None else {"Origin": origin}
+    expected = 200 if origin is None else 403
+    assert await be("ann", token=False).status("POST", "called", "", headers=headers) == expected
+    assert len(ran) == (origin is None)
 
 
 async def test_origins_that_the_operator_allows(be, monkeypatch):
