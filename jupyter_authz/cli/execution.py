@@ -3,9 +3,10 @@
 Code runs as the server's operating system user, and reads and writes every file that this user
 can. So a rule about files binds only people who may not run code.
 
-The criterion. A role *runs code* if it allows `execute` on what runs, on git (hooks and filters)
-or on configuration (code that front ends load), or on voila together with `write:contents` (a
-notebook of one's own), and nothing takes that away again. Applications behind the proxy, language
+The criterion. A role *runs code* if it allows `execute` on channels or terminals, on git (hooks and
+filters) or on configuration (code that front ends load), on voila together with `write:contents` (a
+notebook of one's own), or on saved cells that the same people may write, and nothing takes that
+away again. Applications behind the proxy, language
 servers and unclassified handlers have rights of their own and are not counted. A *file rule* is a
 deny on contents, an allow on contents with a filter, or one that gives `read` and nowhere `write`.
 It is void for the people of a role that runs code if it stands in that role or in another one that
@@ -21,15 +22,15 @@ from jupyter_authz.cli.findings import Finding, listed
 from jupyter_authz.policy.access import actions_that_deny
 from jupyter_authz.policy.roles import EVERYBODY
 from jupyter_authz.policy.subjects import lineage
-from jupyter_authz.resources.types import COMPUTE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping, Sequence
 
+    from jupyter_authz.policy.patterns import Pattern
     from jupyter_authz.policy.permissions import Permission
     from jupyter_authz.policy.roles import Role
 
-_RUN_CODE = (*COMPUTE, "git", "config")
+_RUN_CODE = ("channels", "terminals", "git", "config")
 _FILES = "contents"
 
 
@@ -63,7 +64,11 @@ class Execution:
 
     def _runs(self, role: Role) -> Iterator[Permission]:
         denies = [deny for held in self._held(role) for deny in held.deny if not deny.filters]
-        types = [*_RUN_CODE, *(["voila"] if self._allows(role, "write") else [])]
+        types = [
+            *_RUN_CODE,
+            *(["voila"] if self._allows(role, "write") else []),
+            *(["cells"] if any(self._written_by_themselves(role)) else []),
+        ]
         possible = [
             name
             for name in types
@@ -106,8 +111,34 @@ class Execution:
                 if _covers(permission, ("read", "write"), _FILES):
                     yield f"role {other.name!r}: deny {permission.text!r}"
 
+    def _written_by_themselves(self, role: Role) -> Iterator[str]:
+        """Give what lets those write a notebook who may run its saved cells and nothing else."""
+        # Who may send anything needs no notebook for it.
+        cells = [
+            permission
+            for permission in role.allow
+            if _covers(permission, ("execute",), "cells")
+            and not _covers(permission, ("execute",), "channels")
+        ]
+        for other in self._roles if cells else ():
+            if self._share_people(role, other):
+                for permission in other.allow:
+                    if _covers(permission, ("write",), _FILES) and any(
+                        _may_meet(_path(permission), _path(cell)) for cell in cells
+                    ):
+                        yield f"role {other.name!r}: allow {permission.text!r}"
+
     def findings(self) -> Iterator[Finding]:
-        """Warn of every role whose code makes file rules void."""
+        """Warn of every role whose code makes file rules void, or whose saved cells are its own."""
+        for role in self._roles:
+            written = list(self._written_by_themselves(role))
+            if written:
+                yield Finding(
+                    "saved-cells-can-be-written",
+                    f"role {role.name!r} allows to run the saved cells of notebooks that the same "
+                    f"people may write, which is to run any code: {listed(written)}; take the "
+                    "`write` away, or say `execute:channels`, which is what it is",
+                )
         for role in self._roles:
             runs = self.runs.get(role.name)
             void = list(self._void(role)) if runs else []
@@ -126,6 +157,20 @@ def _covers(permission: Permission, actions: Collection[str], name: str) -> bool
     """Whether a permission, its filters aside, is about one of some actions on a type."""
     scope = permission.scope
     return not scope.actions.isdisjoint(actions) and scope.types.cover(name)
+
+
+def _path(permission: Permission) -> Pattern | None:
+    return dict(permission.filters).get("path")
+
+
+def _may_meet(one: Pattern | None, other: Pattern | None) -> bool:
+    """Whether a path may match two patterns: where unsure, it may."""
+    for mine, theirs in zip(one or (), other or (), strict=False):
+        if not (isinstance(mine, str) and isinstance(theirs, str)):
+            return True
+        if mine != theirs:
+            return False
+    return True
 
 
 def _any_at_or_below(groups: Sequence[str], anchors: Sequence[str]) -> bool:

@@ -27,6 +27,7 @@ TEAM = {"name": "team", "groups": ["team"], "allow": [FILES, RUN]}
 MANAGER = {"name": "manager", "groups": ["manager"], "allow": ["*"]}
 WELCOME = {"name": "welcome", "users": ["*"], "allow": ["read:contents!path=welcome/**"]}
 FREE = "execute:compute"
+RUNNER = "execute:kernels,sessions,cells!path=dash/**"
 
 
 def execution(*roles, memberships=None):
@@ -61,6 +62,8 @@ HOLDS = [
     ("other people", [role("r", FREE, groups=["a"]), role("s", FILES, groups=["ab"])]),
     ("dashboards of others", [role("r", "execute:voila", "read:contents!path=dashboards/**")]),
     ("proxied applications", [role("r", "execute:proxy", "read:contents!path=a/**")]),
+    ("saved cells of others", [role("r", RUNNER, "read:contents!path=dash/**")]),
+    ("saved cells elsewhere", [role("r", RUNNER, "write:contents!path=home/{username}/**")]),
     (
         "taken away again",
         [role("r", "*", deny=["execute:compute,git,config,voila", "write:contents!path=a/**"])],
@@ -82,6 +85,20 @@ def test_execute_makes_a_file_rule_void(roles):
 def test_file_rules_that_hold(roles):
     """Nothing is said where no file rule is void."""
     assert list(execution(*roles).findings()) == []
+
+
+@pytest.mark.parametrize("written", ["write:contents!path=dash/mine/**", "write:contents!path=**"])
+def test_saved_cells_that_the_same_people_write(written):
+    """They are code of one's own."""
+    runner = role("r", RUNNER, "read:contents!path=dash/**", groups=["a"])
+    writer = role("w", written, groups=["a/b"])
+    (finding,) = (
+        f for f in execution(runner, writer).findings() if f.code == "saved-cells-can-be-written"
+    )
+    assert written in finding.message
+    assert "role 'w'" in finding.message
+    others = role("w", written, groups=["b"])
+    assert list(execution(runner, others).findings()) == []
 
 
 def test_people_known_to_be_in_both_roles():
