@@ -24,6 +24,7 @@ MAY_IMPORT = {
     "guard": {"errors", "model", "identity", "resources", "policy", "audit", "guard"},
     "configuration": {"errors"},
     "app": {"*"},
+    "reload": {"*"},
     "cli": {"*"},
     "__init__": {"*"},
 }

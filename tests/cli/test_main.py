@@ -16,7 +16,7 @@ def test_without_a_command(authz):
 def test_unknown_command(authz):
     """A command that does not exist is answered with one that does."""
     assert authz("chek").status == (
-        "jupyter authz: unknown command 'chek', expected 'check' or 'routes' "
+        "jupyter authz: unknown command 'chek', expected 'check' or 'reload' or 'routes' "
         "(did you mean 'check'?)"
     )
 
