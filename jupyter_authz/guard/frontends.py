@@ -108,6 +108,9 @@ def offer_what_is_allowed(settings: MutableMapping[str, Any], guard: Guard) -> N
         if policy is None or user is None:
             return page_config
         subject = subject_of(user)
+        if not policy.decide(subject, Question("execute", Resource("kernels"), "any")):
+            # For `labextension/static/remoteEntry.js`.
+            page_config = {**page_config, "authzStartsKernels": False}
         hidden: list[str] = []
         for (action, kind), extensions in _OFFERS.items():
             if not policy.decide(subject, Question(action, Resource(kind), "any")):

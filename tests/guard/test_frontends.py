@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 from people import allowing
 
+import jupyter_authz
 from jupyter_authz.guard.frontends import offer_what_is_allowed
 
 PLUGIN = "@jupyterlab/apputils-extension:themes"
@@ -97,3 +101,11 @@ async def test_the_hook_of_others_is_asked_first(serve):
             assert found["disabledExtensions"][0] == "a"
             assert "b" not in found["disabledExtensions"]
     assert shared == {"disabledExtensions": {"a": True, "b": False}, "terminalsAvailable": True}
+
+
+def test_what_front_ends_load_is_of_this_version():
+    """The part for JupyterLab belongs to the package."""
+    package = Path(jupyter_authz.__file__).parent / "labextension" / "package.json"
+    model = json.loads(package.read_text())
+    assert (model["name"], model["version"]) == ("jupyter_authz", jupyter_authz.__version__)
+    assert (package.parent / model["jupyterlab"]["_build"]["load"]).exists()
