@@ -136,10 +136,12 @@ class KernelChannels(Limited):
     def _is_to_whom_it_may(self, message: Message) -> bool:
         """Whether a message that interacts is to a widget of the kernel, or to input one gives."""
         if message.type == "input_reply":
-            self._inputs -= 1
-            return self._inputs >= 0
+            was_asked = self._inputs > 0
+            self._inputs -= was_asked
+            return was_asked
         if message.type in {"comm_msg", "comm_close"}:
-            return message.content.get("comm_id") not in self._comms()
+            comm = message.content.get("comm_id")
+            return isinstance(comm, str) and comm not in self._comms()
         return True
 
     def _refuse(self, message: Message, question: Question) -> None:

@@ -95,8 +95,15 @@ def _session_path(request: Request) -> Any:
     if isinstance(notebook, dict):
         for key in ("name", "path"):
             if key in notebook:
-                return body("notebook", key)(request)
-    return body("path")(request)
+                return _given(body("notebook", key)(request), f"notebook.{key}")
+    return _given(body("path")(request), "path") if "path" in request.body else None
+
+
+def _given(value: Any, key: str) -> Any:
+    """Give a value that a body names; null is none."""
+    if value is None:
+        raise HTTPError(400, f"Expected a string as {key!r} in the JSON body")
+    return value
 
 
 def _patched_path(request: Request) -> Any:

@@ -101,6 +101,7 @@ async def test_messages_to_widgets(be, protocol):
     sent = await wes.send("comm_open", {"comm_id": "mine", "target_name": "t", "data": {}})
     assert (await wes.until("comm_close", sent))["content"]["comm_id"] == "mine"
     await say(wes, "mine", "no")
+    await say(wes, ["mine"], "no")
     assert await ann.text("got") == "['wes', 'ann']"
 
 

@@ -66,6 +66,8 @@ STARTS = [
     ("ann", "api/sessions", session("a/closed/x.ipynb"), 403),
     ("ann", "api/sessions", session("a/../b/x.ipynb"), 403),
     ("ann", "api/sessions", session(["a/x.ipynb"]), 400),
+    ("ann", "api/sessions", session(None), 400),
+    ("ann", "api/sessions", {"notebook": {"name": None}, "kernel": {}}, 400),
     ("ann", "api/sessions", {"notebook": {"path": "b/x.ipynb"}, "path": "a/x", "kernel": {}}, 403),
     ("ann", "api/sessions", {"notebook": {"path": "a/x.ipynb"}, "path": "b/x", "kernel": {}}, 201),
     ("ann", "api/sessions", {"notebook": {"path": "a/x", "name": "b/x"}, "kernel": {}}, 403),
