@@ -48,6 +48,8 @@ class Asked:
         Whether all below a directory is asked for too.
     conditional
         Whether it is asked only of some requests.
+    enough
+        What else is enough, where what comes later is limited.
     """
 
     action: str
@@ -56,9 +58,11 @@ class Asked:
     scope: str
     whole: bool
     conditional: bool
+    enough: tuple[str, ...]
 
     def __str__(self) -> str:
-        text = " ".join([f"{self.action}:{self.type}", *self.attributes])
+        text = " or ".join([f"{self.action}:{self.type}", *self.enough])
+        text = " ".join([text, *self.attributes])
         text += " and all below it" if self.whole else _SCOPES.get(self.scope, "")
         return f"[{text}]" if self.conditional else text
 
@@ -109,7 +113,8 @@ class RoutesCommand(ServerCommand):
     description = """
     Show every route of the server as configured, and for each verb what it asks: all that is
     joined with `+` must be allowed, what stands in [] is asked only of requests that do it, the
-    words behind a type are what a permission can filter by. WS is a websocket handshake, * any
+    words behind a type are what a permission can filter by. Where one of several is enough, joined
+    with `or`, what comes later is limited to what is allowed. WS is a websocket handshake, * any
     verb.
 
     A route that nobody has classified asks `execute:ext.<package>`, and so is refused to all but
@@ -126,7 +131,7 @@ class RoutesCommand(ServerCommand):
       verb          GET, ..., WS or *
       package       that registered the route
       handler       package.module.Class
-      asks          [{"action", "type", "attributes", "scope", "whole", "conditional"}]
+      asks          [{"action", "type", "attributes", "scope", "whole", "conditional", "enough"}]
       public        whether nobody is asked anything
       unclassified  whether nobody has classified it
     """
@@ -197,6 +202,7 @@ def _asked(ask: Ask, table: Table) -> Asked:
         ask.scope,
         bool(ask.tree),
         ask.when is not None,
+        tuple(f"{action}:{kind}" for action, kind in ask.enough),
     )
 
 

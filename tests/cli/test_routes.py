@@ -45,6 +45,7 @@ def test_what_is_asked(authz, configure):
                 "scope": "way",
                 "whole": False,
                 "conditional": False,
+                "enough": [],
             }
         ],
         "public": False,
@@ -52,6 +53,7 @@ def test_what_is_asked(authz, configure):
     }
     channels = entry(entries, "KernelWebsocketHandler", "WS")
     assert channels["asks"][0]["attributes"] == ["path", "owner", "name"]
+    assert channels["asks"][0]["enough"] == ["read:channels", "execute:cells"]
     copying = entry(entries, "ContentsHandler", "POST")["asks"]
     assert any(ask["conditional"] and ask["whole"] for ask in copying)
     assert entry(entries, "APIVersionHandler", "GET")["public"] is True
@@ -69,6 +71,8 @@ def test_text(authz):
     started = "    POST    write:kernels path owner name + execute:kernels path owner name"
     assert lines[at + 3].startswith(started)
     assert "    GET     public" in lines
+    watched = "execute:channels or read:channels or execute:cells path owner name"
+    assert f"    WS      {watched}" in lines
     assert lines[-1].endswith(", unclassified: 0")
     assert max(map(len, lines)) <= 110
 
