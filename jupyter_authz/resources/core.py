@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
+from jupyter_server.services.contents.fileio import FileManagerMixin
 from jupyter_server.services.contents.manager import copy_pat
 from tornado.web import HTTPError
 
@@ -87,6 +88,26 @@ _BEGINS = re.compile(rb'\s*\{\s*"')
 def _is_empty(request: Request) -> bool:
     """Tell whether a PUT has no model: the server then makes a new file in the path."""
     return not (_BEGINS.match(request.handler.request.body) or request.body)
+
+
+# The one that the checkpoints of jupyter_server have in a file system.
+_CHECKPOINT_ID = "checkpoint"
+
+
+def _checkpointed(request: Request) -> Any:
+    """Find the file whose checkpoint it is; unknown where its id leads elsewhere.
+
+    In a file system the id is a part of a file's name, which the id of one would make the other's.
+    """
+    # INVARIANT: tests/resources/test_contents.py::test_checkpoints_of_others
+    manager: Any = request.handler.contents_manager
+    named = part("checkpoint_id")(request)
+    if (
+        isinstance(getattr(manager, "checkpoints", None), FileManagerMixin)
+        and named != _CHECKPOINT_ID
+    ):
+        return None
+    return PATH(request)
 
 
 def _session_path(request: Request) -> Any:
@@ -181,7 +202,11 @@ ROWS = (
         "checkpoints",
         path=PATH,
         asks={
-            "POST": (Ask("write", "checkpoints", path=PATH), Ask("write", "contents", path=PATH))
+            "POST": (
+                Ask("write", "checkpoints", path=_checkpointed),
+                Ask("write", "contents", path=PATH),
+            ),
+            "DELETE": (Ask("write", "checkpoints", path=_checkpointed),),
         },
     ),
     Row(

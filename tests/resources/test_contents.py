@@ -272,3 +272,31 @@ async def test_converting_asks_for_the_notebook_and_the_format(serve):
     be.write(a__n_ipynb=NOTEBOOK)
     assert await be("ann").status("GET", "api/contents/a/n.ipynb") == 200
     assert await be("ann").status("GET", "nbconvert/python/a/n.ipynb") == 403
+
+
+async def test_checkpoints_of_others(serve):
+    """The id of a checkpoint is a part of a file's name: it must not make it another's."""
+    be = serve(
+        roles=[
+            allowing("*", users=["root"], name="root"),
+            allowing(
+                "read,write:contents!path=a/**",
+                users=["bob"],
+                deny=["read,write:contents!path=a/exam-solutions.txt"],
+            ),
+        ]
+    )
+    be.write(a__exam_txt="exam")
+    (be.root / "a" / "exam-solutions.txt").write_text("secret")
+    root, bob = be("root"), be("bob")
+    theirs = "api/contents/a/exam-solutions.txt/checkpoints"
+    mine = "api/contents/a/exam.txt/checkpoints"
+    assert await root.status("POST", theirs, "") == 201
+    assert await bob.status("POST", mine, "") == 201
+    for method in ("POST", "DELETE"):
+        assert await bob.status(method, f"{mine}/solutions-checkpoint") == 403
+        assert await bob.status(method, f"{mine}/anything") == 403
+    assert len(await root.json("GET", theirs)) == 1
+    assert await bob.status("POST", f"{mine}/checkpoint") == 204
+    assert (be.root / "a" / "exam.txt").read_text() == "exam"
+    assert await bob.status("DELETE", f"{mine}/checkpoint") == 204
