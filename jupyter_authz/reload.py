@@ -50,12 +50,6 @@ class Outcome(NamedTuple):
     message: str
 
 
-class _Read(NamedTuple):
-    extension: JupyterAuthz
-    policy: Policy
-    users: Any
-
-
 class Reload:
     """Reads the configuration of a running server again.
 
@@ -94,25 +88,32 @@ class Reload:
             before = hook.current()
             log = self._extension.log
             try:
+                # INVARIANT: while the files are run, which may put a hook in place, nobody is let
+                # in. tests/test_reload.py::test_a_hook_of_an_invalid_one_is_not_kept
+                extension, users = self._read()
+                after = hook.current()
+                setattr(JupyterHandler, hook.NAME, before)
                 # In a thread: the server goes on serving.
-                read = await asyncio.to_thread(self._read)
-                self._put_in_force(read)
-            except Exception as error:
+                policy = await asyncio.to_thread(self._compiled, extension)
+                setattr(JupyterHandler, hook.NAME, after)
+                self._put_in_force(extension, policy, users)
+            except (Exception, SystemExit) as error:
                 # INVARIANT: an invalid configuration changes nothing.
                 # tests/test_reload.py::test_an_invalid_one_changes_nothing
                 setattr(JupyterHandler, hook.NAME, before)
-                message = f"the configuration was not read again, what was in force stays: {error}"
+                reason = _reason(error)
+                message = f"the configuration was not read again, what was in force stays: {reason}"
                 log.error("jupyter_authz | %s", message, exc_info=_unless_told(error))  # noqa: TRY400
                 self._note(valid=False, message=message)
             else:
-                roles = len(read.policy.roles) - 1
+                roles = len(policy.roles) - 1
                 message = f"the configuration has been read again; roles: {roles}"
                 log.info("jupyter_authz | %s", message)
                 self._note(valid=True, message=message)
                 keep_from_collection()
             return self._outcome
 
-    def _read(self) -> _Read:
+    def _read(self) -> tuple[JupyterAuthz, Any]:
         server = self._read_server()
         extension = type(self._extension)()
         extension.serverapp = server
@@ -125,6 +126,9 @@ class Reload:
                 raise ConfigurationError(
                     f"c.JupyterAuthz.{name} has changed: expected the server to be started again"
                 )
+        return extension, self._read_users(server)
+
+    def _compiled(self, extension: JupyterAuthz) -> Policy:
         extension.serverapp = self._server
         extension.guard = self._extension.guard
         policy = extension.read_policy()
@@ -134,7 +138,7 @@ class Reload:
             raise ConfigurationError(
                 "c.JupyterAuthz.roles is None, which would turn the policy off: expected roles"
             )
-        return _Read(extension, policy, self._read_users(server))
+        return policy
 
     def _read_server(self) -> ServerApp:
         """Give a server that has read the files and the command line, and nothing else."""
@@ -150,16 +154,16 @@ class Reload:
             return None
         return type(provider)(config=server.config, log=provider.log).users
 
-    def _put_in_force(self, read: _Read) -> None:
+    def _put_in_force(self, extension: JupyterAuthz, policy: Policy, users: Any) -> None:
         guard = self._extension.guard
         assert guard is not None
-        if read.users is not None:
-            self._server.identity_provider.users = read.users  # type: ignore[attr-defined]
+        if users is not None:
+            self._server.identity_provider.users = users  # type: ignore[attr-defined]
         for name in ("roles", "base_permissions", "groups", "denied_status", "hide_unreadable"):
-            setattr(self._extension, name, getattr(read.extension, name))
-        guard.denied_status = read.extension.denied_status
-        guard.hide_unreadable = read.extension.hide_unreadable
-        guard.enforce(read.policy)
+            setattr(self._extension, name, getattr(extension, name))
+        guard.denied_status = extension.denied_status
+        guard.hide_unreadable = extension.hide_unreadable
+        guard.enforce(policy)
 
     def _note(self, *, valid: bool, message: str) -> None:
         self._outcome = Outcome(self._outcome.number + 1, valid, message)
@@ -176,9 +180,15 @@ class Reload:
             self._extension.log.warning("jupyter_authz | cannot write %s: %s", path, error)
 
 
-def _unless_told(error: Exception) -> Exception | None:
+def _reason(error: BaseException) -> str:
+    """Give what an error says, or what traitlets said before it gave up."""
+    told = error.__context__ if isinstance(error, SystemExit) else error
+    return str(told or error)
+
+
+def _unless_told(error: BaseException) -> BaseException | None:
     """Give an error whose message does not say all there is to say."""
-    return None if isinstance(error, AuthzError | TraitError) else error
+    return None if isinstance(error, AuthzError | TraitError | SystemExit) else error
 
 
 def outcome_file(runtime_dir: str, pid: int) -> Path:

@@ -96,6 +96,8 @@ INVALID = [
     ("del c.JupyterAuthz['roles']", "would turn the policy off"),
     ("raise ValueError('broken')", "broken"),
     ("def", "invalid syntax"),
+    ("import sys; sys.exit('stopped')", "stopped"),
+    ("c.ServerApp.root_dir = '/nowhere/at/all'", "/nowhere/at/all"),
     ("c.AccountsIdentityProvider.users = {'a/b': {}}", "a/b"),
     ("c.JupyterAuthz.denied_status = 404", "404"),
     ("c.JupyterAuthz.groups = ['a']", "groups"),

@@ -46,6 +46,10 @@ async def is_saved_cell(contents_manager: Any, notebooks: Iterable[str], message
         return False
     for path in notebooks:
         try:
+            # Any file with the right JSON in it can be read as a notebook.
+            model = await ensure_async(contents_manager.get(path, content=False))
+            if model["type"] != "notebook":
+                continue
             model = await ensure_async(contents_manager.get(path, content=True, type="notebook"))
         except Exception:  # noqa: BLE001, S112 - what cannot be read holds no cell
             continue

@@ -78,9 +78,20 @@ class KernelChannels(Limited):
 
     def write_message(self, message: Any, binary: bool = False) -> Any:  # noqa: FBT001, FBT002
         """Send a message to the front end."""
-        if self.authz_level != "execute" and _asks_for_input(message):
+        if self.authz_level != "execute" and self._asks_for_input(message):
             self._inputs += 1
         return super().write_message(message, binary)
+
+    def _asks_for_input(self, data: Any) -> bool:
+        # INVARIANT: what only quotes such a request is none.
+        # tests/guard/test_channels.py::test_what_quotes_a_request_for_input
+        if ("input_request" if isinstance(data, str) else b"input_request") not in data:
+            return False
+        try:
+            message = read(data, self.selected_subprotocol)
+        except MessageError:
+            return False
+        return (message.channel, message.type) == ("stdin", "input_request")
 
     # ------------------------------------------------------------------ comms
 
@@ -151,10 +162,3 @@ class KernelChannels(Limited):
         for reply in refusing(message, recorded):
             data = write(reply, self.selected_subprotocol)
             super().write_message(data, isinstance(data, bytes))
-
-
-def _asks_for_input(message: Any) -> bool:
-    needle = "input_request" if isinstance(message, str) else b"input_request"
-    return needle in message and b"stdin" in (
-        message.encode() if isinstance(message, str) else message
-    )

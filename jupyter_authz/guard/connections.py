@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 else:
     _Socket = Stand
 
+_CONTENTS_EVENTS = "https://events.jupyter.org/jupyter_server/contents_service/v1"
+
 # As RFC 6455 has it for what goes against a policy.
 _CLOSED = 1008
 _REASON = "You may no longer do this on this server."
@@ -114,6 +116,18 @@ class Connections:
         """Know a websocket from its handshake on."""
         self._open[handler] = admission
 
+    def listen(self, event_logger: Any) -> None:
+        """Decide anew when a file is moved or deleted, from now on."""
+
+        async def revise_where_moved(logger: Any, schema_id: str, data: dict[str, Any]) -> None:
+            del logger, schema_id
+            if data.get("action") in {"rename", "delete"}:
+                self.revise_soon()
+
+        # INVARIANT: a document that is moved out of reach is out of reach.
+        # tests/guard/test_rooms.py::test_a_document_that_is_moved
+        event_logger.add_listener(schema_id=_CONTENTS_EVENTS, listener=revise_where_moved)
+
     def revise_soon(self) -> None:
         """Decide anew about all of them; what changes meanwhile is taken account of."""
         self._again = True
@@ -151,6 +165,8 @@ class Connections:
             user = await ensure_async(look(admission.asker))
         if user is None:
             return False
+        if isinstance(handler, Stand):
+            handler.authz_user = user
         is_limited = isinstance(handler, Limited)
         if isinstance(handler, Limited) and not await handler.authz_revise(user, running):
             return False
@@ -161,7 +177,14 @@ class Connections:
         return all(decided(policy, subject, question) for question in asked)
 
 
+def _deaf(*_: Any) -> None:
+    pass
+
+
 def _close(handler: Any) -> None:
+    # INVARIANT: what a client goes on sending, until it answers that it closes too, goes nowhere.
+    # tests/guard/test_revocation.py::test_a_client_that_does_not_close
+    handler.on_message = _deaf
     if handler.ws_connection is not None:
         handler.close(_CLOSED, _REASON)
     elif not handler._finished:  # noqa: SLF001 - as tornado's own

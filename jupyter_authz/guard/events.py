@@ -31,7 +31,7 @@ class EventStream(Stand):
         """Pass an event on, if it is about what may be read."""
         policy = self.authz_guard.policy
         if policy is not None:
-            subject = subject_of(self.current_user)
+            subject = subject_of(self.authz_user or self.current_user)
             # INVARIANT: tests/guard/test_events.py::test_events_are_about_what_one_may_read
             async for resource in self._about(data):
                 if not policy.decide(subject, Question("read", resource)):
@@ -39,7 +39,11 @@ class EventStream(Stand):
         await super().event_listener(logger, schema_id, data)  # type: ignore[misc]
 
     async def _about(self, data: Mapping[str, Any]) -> AsyncIterator[Resource]:
-        """Give what an event is about."""
+        """Give what an event is about, at any depth."""
+        for value in data.values():
+            if isinstance(value, dict):
+                async for resource in self._about(value):
+                    yield resource
         rooms = [self._document(data[key]) for key in _ROOMS if isinstance(data.get(key), str)]
         given = [data[key] for key in _PATHS if isinstance(data.get(key), str)]
         for path in [*given, *(room for room in rooms if room is not None)]:

@@ -111,7 +111,9 @@ class RunningList(Stand):
         subject = subject_of(self.current_user)
 
         def readable(attributes: Mapping[str, Any]) -> bool:
-            return bool(policy.decide(subject, Question("read", Resource(kind, **attributes))))
+            resource = Resource(kind, **attributes)
+            path = with_targets(self.contents_manager, resource.path)
+            return bool(policy.decide(subject, Question("read", resource._replace(path=path))))
 
         if kind == "kernelspecs":
             specs = models["kernelspecs"].items()

@@ -14,6 +14,7 @@ from jupyter_authz.guard import hook
 from jupyter_authz.guard.connections import Limited
 from jupyter_authz.guard.parties import hook_agrees
 from jupyter_authz.model import Question, Resource
+from jupyter_authz.resources.links import with_targets
 from jupyter_authz.resources.requests import Request
 from jupyter_authz.resources.table import as_path
 from jupyter_authz.resources.ydoc import is_document, path_of_room
@@ -38,7 +39,8 @@ class Room(Limited):
         if not is_document(request):
             # Nothing is there but who is there.
             return Resource("collaboration")
-        return Resource("contents", path=as_path(path_of_room(request)))
+        path = with_targets(self.contents_manager, as_path(path_of_room(request)))
+        return Resource("contents", path=path)
 
     def authz_highest(self, policy: Policy) -> Action | None:
         """Give whether the document may be written, or else read."""

@@ -5,7 +5,7 @@ Behind the decision, beside the handler. `guard.stands` lists which stands befor
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
@@ -23,6 +23,8 @@ class Stand(_Handler):
 
     # The resource type of the handler's row.
     kind: ClassVar[str]
+    # Jupyter's user as known now, where it is a websocket about which it was decided anew.
+    authz_user: Any = None
 
     @property
     def authz_guard(self) -> Guard:

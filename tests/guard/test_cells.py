@@ -112,6 +112,16 @@ async def test_what_is_saved_counts_at_once(be):
     assert (await rose.run("print('new')"))["ename"] == "PermissionError"
 
 
+async def test_only_notebooks_hold_cells(be):
+    """A file of another kind does not, whatever is in it and wherever a session says it is."""
+    (be.root / "dash" / "mine.txt").write_bytes((be.root / "dash" / "d.ipynb").read_bytes())
+    (session_model,) = await be("rose").json("GET", "api/sessions")
+    moved = {"path": "dash/mine.txt", "type": "notebook"}
+    assert await be("rose").status("PATCH", f"api/sessions/{session_model['id']}", moved) == 200
+    rose = await be.front_end("rose")
+    assert (await rose.run(CELLS[1]))["ename"] == "PermissionError"
+
+
 async def test_the_kernel_of_two_notebooks(be):
     """All its paths count, and the cells of either."""
     rose = await be.front_end("rose")

@@ -119,6 +119,23 @@ async def test_input_is_for_whom_it_was_asked(be):
     assert not any(m["kind"] == "input_request" for m in wes.seen)
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_what_quotes_a_request_for_input(be, protocol):
+    """A reply that holds the words is no request for input."""
+    ann, wes = await be.front_end("ann"), await be.front_end("wes", protocol)
+    header = {"msg_id": "input_request stdin"}
+    await wes.send("kernel_info_request", header=header)
+    await wes.until("kernel_info_reply")
+    content = {"code": "answer = input('? ')", "allow_stdin": True, "user_expressions": {}}
+    sent = await ann.send("execute_request", content)
+    await ann.until("input_request", sent)
+    refused = await wes.send("input_reply", {"value": "wes"}, channel="stdin")
+    await wes.until("status", refused, execution_state="idle")
+    await ann.send("input_reply", {"value": "ann"}, channel="stdin")
+    await ann.until("execute_reply", sent)
+    assert await ann.text("answer") == "'ann'"
+
+
 async def test_a_session_id_belongs_to_its_user(be):
     """Who presents the id of another gets a connection of their own."""
     ann = await be.front_end("ann", session="same")

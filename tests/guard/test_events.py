@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import pytest
-from people import allowing
+from people import Person, allowing
 
 
 @pytest.fixture
@@ -52,3 +52,21 @@ async def test_events_are_about_what_one_may_read(be):
     assert any(event.get("path") == "open/x.txt" for event in seen[rita])
     assert any("kernel_id" in event for event in seen[ann])
     assert any(event.get("source_path") == "secret/x.txt" for event in seen[ann])
+
+
+async def test_who_they_are_now_counts(be):
+    """Also for a stream that is open, and for what is named deep inside."""
+    rita = await be("rita").connect("api/events/subscribe")
+    (handler,) = be.guard.connections._open
+    written = []
+    handler.write_message = written.append
+    hidden = {"action": "create", "fork_info": {"path": "secret/x.txt"}}
+    await handler.event_listener(None, "a", hidden)
+    await handler.event_listener(None, "a", {"path": "open/x.txt"})
+    assert [json.loads(text)["path"] for text in written] == ["open/x.txt"]
+    handler.authz_user = Person(username="dan")
+    await handler.event_listener(None, "a", {"path": "open/x.txt"})
+    assert len(written) == 1
+    rita.close()
+    while await rita.read_message() is not None:
+        pass

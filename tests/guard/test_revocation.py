@@ -179,6 +179,21 @@ async def test_an_error_closes(be, monkeypatch, caplog):
     assert "an error while deciding" in caplog.text
 
 
+async def test_a_client_that_does_not_close(be, kernel):
+    """What it goes on sending reaches nothing: tornado reads on until it closes, too."""
+    ann = await FrontEnd.open(be("ann"), kernel)
+    assert (await ann.run("x = 0"))["status"] == "ok"
+    (handler,) = be.guard.connections._open
+    passed = []
+    handler.connection.handle_incoming_message = passed.append
+    handler.on_message("before")
+    be.guard.enforce(policy())
+    await asyncio.sleep(0.2)
+    handler.on_message("after")
+    assert passed == ["before"]
+    assert (await closed(ann.connection))[0] == 1008
+
+
 async def test_a_thousand(be):
     """They are all gone within the second, and the server answers meanwhile."""
     connections = []

@@ -190,6 +190,32 @@ async def test_forks_undo_and_timeline_write(be):
     assert await rita.status("DELETE", f"api/collaboration/fork/{fork['fork_roomid']}") == 403
 
 
+async def test_a_link_is_asked_by_where_it_leads(be):
+    """Who may write the link and not what is behind it reads."""
+    from guard.test_revocation import policy
+
+    (be.root / "b.txt").write_text("behind")
+    (be.root / "link.txt").symlink_to("b.txt")
+    be.guard.enforce(
+        policy(allowing("read", "write:contents!path=link.txt", deny=["write:contents!path=b.txt"]))
+    )
+    rita = await Peer.join(be, "rita", "link.txt")
+    await rita.write(" changed")
+    assert (await rita.save())["status"] == "skipped"
+    assert (be.root / "b.txt").read_text() == "behind"
+
+
+async def test_a_document_that_is_moved(be):
+    """Out of reach, it is closed to those who have it open."""
+    ann, rita = await Peer.join(be, "ann"), await Peer.join(be, "rita")
+    moved = {"path": "secret.md"}
+    (be.root / "secret.md").unlink()
+    assert await be("ann").status("PATCH", "api/contents/a.txt", moved) == 200
+    await asyncio.wait_for(rita.reading, SECONDS)
+    assert rita.connection.close_code == 1008
+    assert not ann.reading.done()
+
+
 async def test_who_may_no_longer_write_reads_on(be):
     """Rights that change count at once."""
     from guard.test_revocation import policy
