@@ -266,7 +266,6 @@ class JupyterAuthz(ExtensionApp):
         offer_what_is_allowed(self.serverapp.web_app.settings, self.guard)
         revise = self.guard.connections.revise_soon
         noted.on_move = revise
-        self.guard.connections.listen(self.serverapp.event_logger)
         if isinstance(self.serverapp.identity_provider, AccountsIdentityProvider):
             self.serverapp.identity_provider.observe(lambda _: revise(), "users")
         if self.guard.policy is not None or hook.replaced() is not None:

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 else:
     _Socket = Stand
 
-_CONTENTS_EVENTS = "https://events.jupyter.org/jupyter_server/contents_service/v1"
-
 # As RFC 6455 has it for what goes against a policy.
 _CLOSED = 1008
 _REASON = "You may no longer do this on this server."
@@ -115,18 +113,6 @@ class Connections:
     def add(self, handler: WebSocketHandler, admission: Admission) -> None:
         """Know a websocket from its handshake on."""
         self._open[handler] = admission
-
-    def listen(self, event_logger: Any) -> None:
-        """Decide anew when a file is moved or deleted, from now on."""
-
-        async def revise_where_moved(logger: Any, schema_id: str, data: dict[str, Any]) -> None:
-            del logger, schema_id
-            if data.get("action") in {"rename", "delete"}:
-                self.revise_soon()
-
-        # INVARIANT: a document that is moved out of reach is out of reach.
-        # tests/guard/test_rooms.py::test_a_document_that_is_moved
-        event_logger.add_listener(schema_id=_CONTENTS_EVENTS, listener=revise_where_moved)
 
     def revise_soon(self) -> None:
         """Decide anew about all of them; what changes meanwhile is taken account of."""

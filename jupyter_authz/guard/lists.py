@@ -36,6 +36,13 @@ class ContentsList(Stand):
     Gives no file that was only on the way.
     """
 
+    async def patch(self, *args: Any, **kwargs: Any) -> None:
+        """Move something, and decide anew about who has it open."""
+        # INVARIANT: a document that is moved out of reach is out of reach.
+        # tests/guard/test_rooms.py::test_a_document_that_is_moved
+        await super().patch(*args, **kwargs)  # type: ignore[misc]
+        self.authz_guard.connections.revise_soon()
+
     def _finish_model(self, model: dict[str, Any], location: bool = True) -> None:  # noqa: FBT001, FBT002
         policy = self.authz_guard.policy
         if policy is not None:
