@@ -58,10 +58,10 @@ async def policy_agrees(
         decision = policy.decide(subject, asked)
         # INVARIANT: the way to something readable is a way only through directories.
         # tests/guard/test_lists.py::test_a_file_is_never_on_the_way
-        if not decision and is_way and await is_directory(door, question.resource.path):
+        if is_way and not decision.allowed and await is_directory(door, question.resource.path):
             agreed, asked = ON_THE_WAY, question
             decision = policy.decide(subject, question)
-        if not decision:
+        if not decision.allowed:
             rules: tuple[str, ...] = ()
             if decision.reason == "denied-by-role":
                 matched = policy.explain(subject, asked)
