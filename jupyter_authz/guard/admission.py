@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tornado.httputil import HTTPHeaders
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from jupyter_authz.model import Decision, Question
 
 _ADMISSION = "jupyter_authz_admission"
-# The method that was put on a provider itself, not on its class.
-_OWN = "jupyter_authz_own"
 # Where tornado's handlers keep the cookies to set.
 _COOKIES = "_new_cookie"
 
@@ -70,13 +68,16 @@ class Admission(NamedTuple):
 
 def admit(request: Any, admission: Admission) -> None:
     """Keep an admission with its request."""
-    setattr(request, _ADMISSION, admission)
+    request.jupyter_authz_admission = admission
 
 
 def admission_of(handler: Any) -> Admission | None:
     """Give the admission of the request of a handler, if it was decided about."""
-    found = getattr(getattr(handler, "request", None), _ADMISSION, None)
-    return found if isinstance(found, Admission) else None
+    try:
+        found = handler.request.jupyter_authz_admission
+    except AttributeError:
+        return None
+    return found if found.__class__ is Admission else None
 
 
 def remembers_users(provider: Any) -> bool:
@@ -86,18 +87,34 @@ def remembers_users(provider: Any) -> bool:
     return getattr(current, _ADMISSION, None) is current
 
 
-def remember_users(provider: Any) -> None:
+def asked_once(provider: Any) -> tuple[Callable[[Any], Any], bool]:
     """Let an identity provider be asked once for each request.
 
     Parameters
     ----------
     provider
-        Of the server. It answers the handler with the user whom the guard decided about, and
-        leaves on the handler what it left on the guard.
+        Of the server. From now on it answers the handler with the user whom the guard decided
+        about, and leaves on the handler what it left on the guard.
+
+    Returns
+    -------
+    tuple
+        What the guard asks, and whether that is Jupyter's own, which waits for nothing.
     """
-    if remembers_users(provider):
-        return
     current = provider.get_user
+    if getattr(current, _ADMISSION, None) is not current:
+        current = _remembering(provider, current)
+    # Looked at anew for each request: functions may be put into it at any time.
+    if current.jupyter_authz_own is not None:
+        return current.jupyter_authz_own, False
+    kind = type(provider)
+    if kind in _AT_ONCE and _is_jupyters(provider, kind):
+        return kind.get_user.__get__(provider), True
+    return _of_class(provider), False
+
+
+def _remembering(provider: Any, current: Any) -> Any:
+    """Put a method in front of that which gives users, which remembers them."""
     # What is not on the class, or is kept there for it: the value of a trait.
     is_own = "get_user" in vars(provider) or hasattr(_on_class(provider), "__set__")
     own = current if is_own else None
@@ -109,9 +126,10 @@ def remember_users(provider: Any) -> None:
         if admission is None:
             # The class may be changed at any time.
             return _of_class(provider)(handler) if own is None else own(handler)
-        if _ADMISSION not in vars(handler):
-            setattr(handler, _ADMISSION, admission)
-            _leave(handler, admission)
+        if _ADMISSION not in handler.__dict__:
+            handler.jupyter_authz_admission = admission
+            if admission.noted or admission.headers is not None:
+                _leave(handler, admission)
             # From now on, whatever the handler did before.
             handler.authz_admitted = time.monotonic()
         elif time.monotonic() - handler.authz_admitted > _REMEMBERED and hasattr(
@@ -122,8 +140,10 @@ def remember_users(provider: Any) -> None:
         return _awaitable(admission.user) if admission.is_awaited else admission.user
 
     setattr(get_user_once, _ADMISSION, get_user_once)
-    setattr(get_user_once, _OWN, own)
+    # The method that was put on the provider itself, not on its class.
+    get_user_once.jupyter_authz_own = own  # type: ignore[attr-defined]
     provider.get_user = get_user_once
+    return get_user_once
 
 
 def _on_class(provider: Any) -> Any:
@@ -177,14 +197,8 @@ def _leave(handler: Any, admission: Admission) -> None:
                 handler.add_header(name, value)
 
 
-def answers_at_once(provider: Any) -> bool:
-    """Whether a remembered provider is Jupyter's own, which waits for nothing, and unchanged.
-
-    Looked at anew for each request: functions may be put into it at any time.
-    """
-    kind = type(provider)
-    if kind not in _AT_ONCE or getattr(provider.get_user, _OWN) is not None:
-        return False
+def _is_jupyters(provider: Any, kind: Any) -> bool:
+    """Whether nothing has been put into a provider of Jupyter's, which waits for nothing."""
     try:
         # What was put in has other globals, whatever it says it is. These may be awaited.
         return (

@@ -109,7 +109,7 @@ class PolicyAuthorizer(Authorizer):
         ):
             # INVARIANT: what `@authorized` asks with is not trusted, only that it asks.
             # tests/guard/test_authorizer.py::test_authorized_gets_the_decision
-            allowed, hook = bool(admission.decision), None
+            allowed, hook = admission.decision.allowed, None
         elif guard.is_transparent:
             other: Any = self._other
             return True if other is None else other.is_authorized(handler, user, action, resource)

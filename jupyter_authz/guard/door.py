@@ -10,8 +10,9 @@ import asyncio
 import time
 from copy import copy
 from functools import lru_cache
-from inspect import isawaitable, isclass, iscoroutine
+from inspect import isawaitable, isclass
 from itertools import islice
+from types import CoroutineType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_server import CallContext
@@ -29,8 +30,7 @@ from jupyter_authz.guard import answers, hook
 from jupyter_authz.guard.admission import (
     Admission,
     admit,
-    answers_at_once,
-    remember_users,
+    asked_once,
     remembers_users,
 )
 from jupyter_authz.guard.steps import taken
@@ -211,10 +211,10 @@ class Door(JupyterHandler):
         # Jupyter's handlers check the host themselves.
         if not (self.authz_is_jupyter or self.check_host()):
             raise HTTPError(403)
-        if self._answers_preflight():
+        if self.request.method == "OPTIONS" and self._answers_preflight():
             return False
-        noted, is_awaited = await self._identify()
-        if self.current_user is None and not self.has_answered:
+        user, noted, is_awaited = await self._identify()
+        if user is None and not self.has_answered:
             self.start_answer()
             authenticated(answers.nothing)(self)
         if self.has_answered:
@@ -222,15 +222,14 @@ class Door(JupyterHandler):
             return False
         headers = self._headers_set_by_others() if self.authz_is_complete else None
         asker = self._as_sent() if self.authz_route.is_websocket else None
-        decision = await self.authz_guard.decide(self)
+        decision = await self.authz_guard.decide(self, user)
         # INVARIANT: a request gets one reply, also where a hook has given it.
         # tests/guard/test_connections.py::test_one_reply_for_each_request
         if self.has_answered:
             self.end_answer()
             return False
-        if not decision or self.authz_is_forsaken:
+        if not decision.allowed or self.authz_is_forsaken:
             return False
-        user = self.current_user
         self._require_the_same_provider()
         admit(
             self.request,
@@ -302,39 +301,38 @@ class Door(JupyterHandler):
                 raise HTTPError(400, "The body of the request is malformed") from error
             # On the handler's way it would be parsed once more, and its arguments doubled.
             request._parse_body = answers.nothing  # noqa: SLF001
-        self.path_args = [self.decode_argument(value) for value in arguments.get("path_args", ())]
-        self.path_kwargs = {
-            name: self.decode_argument(value, name=name)
-            for name, value in arguments.get("path_kwargs", {}).items()
-        }
+        decode = self.decode_argument
+        values, named = arguments.get("path_args"), arguments.get("path_kwargs")
+        self.path_args = [decode(value) for value in values] if values else []
+        self.path_kwargs = {k: decode(value, name=k) for k, value in named.items()} if named else {}
 
-    async def _identify(self) -> tuple[dict[str, Any], bool]:
+    async def _identify(self) -> tuple[Any, dict[str, Any], bool]:
         """Find out who asks; give what the provider noted on the way, and whether it is awaited."""
         provider = self._provider
         self._require_one_way_to_sign_in(provider)
-        remember_users(provider)
-        own = vars(self)
+        ask, at_once = asked_once(provider)
+        own = self.__dict__
         before = len(own)
-        at_once = answers_at_once(provider)
         # Whoever is asked may look for the request under way.
         self.announce()
-        user: Any = provider.get_user(self)
-        is_coroutine = iscoroutine(user)
-        is_awaited = is_coroutine or isawaitable(user)
-        if at_once and is_coroutine:
+        user = ask(self)
+        if at_once and user.__class__ is CoroutineType:
+            is_awaited = True
             user = await taken(user)
-        elif is_awaited:
+        elif is_awaited := isawaitable(user):
             user = await self.settle(user)
-        # What is new in a dict comes last.
-        new = islice(own.items(), before, None)
-        noted = {name: value for name, value in new if name not in _OWN}
+        noted: dict[str, Any] = {}
+        if len(own) != before:
+            # What is new in a dict comes last.
+            new = islice(own.items(), before, None)
+            noted = {name: value for name, value in new if name not in _OWN}
         self.current_user = self._jupyter_current_user = user
-        return noted, is_awaited
+        return user, noted, is_awaited
 
     def _require_the_same_provider(self) -> None:
         # INVARIANT: the handler asks the provider that was asked here, and it remembers.
         # tests/guard/test_door.py::test_the_provider_stays
-        provider = self.settings["identity_provider"]
+        provider = self.application.settings["identity_provider"]
         if provider is not self._provider or not remembers_users(provider):
             raise GuardError("the identity provider was replaced while it was decided")
 
@@ -358,9 +356,7 @@ class Door(JupyterHandler):
         It carries no credentials, and nothing of anybody's is in the answer.
         """
         target = self.authz_route.target
-        if self.request.method != "OPTIONS" or not isclass(target):
-            return False
-        if getattr(target, "options", None) is not APIHandler.options:
+        if not isclass(target) or getattr(target, "options", None) is not APIHandler.options:
             return False
         if not self.check_host():
             raise HTTPError(403)

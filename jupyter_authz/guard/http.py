@@ -60,6 +60,8 @@ _OTHERWISE = (
     "expected tornado.web.Application and its router to be as they are"
 )
 
+_WEB, _ROUTING = vars(web), vars(routing)
+
 _NO_ROLE = Decision(allowed=False, reason="no-role")
 _ERROR = Decision(allowed=False, reason="error")
 _TRANSPARENT = Decision(allowed=True, reason="transparent")
@@ -179,8 +181,8 @@ class Guard:
         # What was put in has other globals, whatever it says it is.
         return not (
             self._found_before is None
-            and getattr(type(application).find_handler, "__globals__", None) is vars(web)
-            and getattr(router.find_handler, "__globals__", None) is vars(routing)
+            and getattr(type(application).find_handler, "__globals__", None) is _WEB
+            and getattr(router.find_handler, "__globals__", None) is _ROUTING
         )
 
     def _find(
@@ -268,18 +270,20 @@ class Guard:
 
     # ------------------------------------------------------------------ the decision
 
-    async def decide(self, door: Door) -> Decision:
+    async def decide(self, door: Door, user: Any) -> Decision:
         """Decide about a request, and answer it if it is denied.
 
         Parameters
         ----------
         door
-            Of the request, the user found out.
+            Of the request.
+        user
+            Jupyter's user, as found out.
         """
         subject: Subject | None = None
         try:
-            subject = subject_of(door.current_user)
-            decision = await self._decide(door, subject)
+            subject = subject_of(user)
+            decision = await self._decide(door, user, subject)
         except HTTPError as error:
             if error.status_code < 500:  # noqa: PLR2004 - the client's error
                 raise
@@ -290,7 +294,7 @@ class Guard:
             # tests/guard/test_install.py::test_an_error_while_deciding_denies
             self.deny_for_error(door, error, subject)
             return _ERROR
-        if not decision:
+        if not decision.allowed:
             self.deny(door, decision, subject)
             return decision
         row = door.authz_route.row
@@ -300,24 +304,26 @@ class Guard:
             starter.set(subject.username)
         return decision
 
-    async def _decide(self, door: Door, subject: Subject) -> Decision:
+    async def _decide(self, door: Door, user: Any, subject: Subject) -> Decision:
         if not self.ready:
             return _ERROR
         policy = self.policy
         asks = door.authz_route.row.asked(_verb(door))
         asked = await questions(asks, Request(door), door, resolve=policy is not None)
         door.authz_asked = asked
-        acts = [question for question in asked if question.action != "read"]
-        if acts and is_cross_site(door):
-            return Decision(allowed=False, reason="cross-site", question=acts[0])
+        for question in asked:
+            if question.action != "read":
+                if is_cross_site(door):
+                    return Decision(allowed=False, reason="cross-site", question=question)
+                break
         agreed = AGREED
         if policy is not None:
             agreed = await policy_agrees(policy, subject, asked, door)
-            if not agreed:
+            if not agreed.allowed:
                 return agreed
         if door.authz_is_hooked:
-            decision = await hook_agrees(door, door.current_user, asked, self.log, door.settle)
-            if not decision:
+            decision = await hook_agrees(door, user, asked, self.log, door.settle)
+            if not decision.allowed:
                 return decision
         return agreed
 
@@ -418,7 +424,7 @@ def _is_upgrade(request: HTTPServerRequest) -> bool:
 
 def _verb(door: Door) -> str:
     """Give the verb of a request; a websocket handshake is not the GET it looks like."""
-    route, method = door.authz_route, door.request.method or ""
+    route, method = door.authz_route, door.request.method
     if not route.is_websocket or method != "GET":
-        return method
+        return method or ""
     return WEBSOCKET if _is_upgrade(door.request) or "GET" not in route.row.asks else method

@@ -17,7 +17,7 @@ from jupyter_authz.guard.admission import admission_of
 from jupyter_authz.guard.parties import AGREED
 from jupyter_authz.guard.stand import Stand
 from jupyter_authz.identity.subjects import subject_of
-from jupyter_authz.model import Decision, Question, Resource
+from jupyter_authz.model import Decision, Question, Resource, values_of
 from jupyter_authz.policy.paths import normalise
 from jupyter_authz.resources import running
 from jupyter_authz.resources.links import children_of, with_targets
@@ -47,49 +47,60 @@ class ContentsList(Stand):
         policy = self.authz_guard.policy
         if policy is not None:
             subject = subject_of(self.current_user)
-            path = with_targets(self.contents_manager, normalise(model["path"]))
-            seen = _seen_by(policy, subject)
-            children = model.get("content") if model["type"] == "directory" else None
-            may_see = seen(model, path)
-            if children is not None:
+            resource = self._resource(normalise(model["path"]))
+            _note_writable(policy, subject, resource, model)
+            if model["type"] != "directory":
+                if self._is_question() and not policy.decide(subject, Question("read", resource)):
+                    # It was a directory when it was decided about: whoever may not read it has
+                    # waited for another to take its place.
+                    question = Question("read", resource)
+                    denial = Decision(allowed=False, reason="no-role", question=question)
+                    self.authz_guard.deny(self, denial, subject)
+                    return
+            elif model.get("content") is not None:
                 paths = children_of(self.contents_manager, normalise(model["path"]) or "")
-                model["content"] = [c for c in children if seen(c, paths(normalise(c["path"])))]
-            if self._is_question(model) and not may_see:
-                # It was a directory when it was decided about: whoever may not read it has
-                # waited for another to take its place.
-                question = Question("read", Resource("contents", path=path))
-                denial = Decision(allowed=False, reason="no-role", question=question)
-                self.authz_guard.deny(self, denial, subject)
-                return
+                model["content"] = [
+                    child
+                    for child in model["content"]
+                    if _may_see(policy, subject, paths(normalise(child["path"])), child)
+                ]
         super()._finish_model(model, location)  # type: ignore[misc]
 
-    def _is_question(self, model: Mapping[str, Any]) -> bool:
-        """Whether a file is shown about which it was not decided that it may be read."""
+    def _resource(self, path: str | None) -> Resource:
+        """Give what is shown: what was decided about, in most cases."""
         admission = admission_of(self)
-        is_read = self.request.method in {"GET", "HEAD"}
-        return (
-            is_read
-            and model["type"] != "directory"
-            and (admission is None or admission.decision is not AGREED)
-        )
+        if admission is not None and admission.decision is AGREED:
+            asked = admission.asked[0].resource
+            # What a link leads to comes after the path itself.
+            if asked.type == "contents" and (values_of(asked.path) or ())[:1] == (path,):
+                return asked
+        return Resource("contents", path=with_targets(self.contents_manager, path))
+
+    def _is_question(self) -> bool:
+        """Whether a file is shown about which it was not decided that it may be read."""
+        if self.request.method not in {"GET", "HEAD"}:
+            return False
+        admission = admission_of(self)
+        return admission is None or admission.decision is not AGREED
 
 
-def _seen_by(policy: Policy, subject: Subject) -> Callable[[dict[str, Any], Value], bool]:
-    """Give a function that tells whether somebody may see a file or directory, or go through it.
+def _note_writable(
+    policy: Policy, subject: Subject, resource: Resource, model: dict[str, Any]
+) -> None:
+    if not policy.decide(subject, Question("write", resource)).allowed:
+        # INVARIANT: what nobody may write here, no front end offers to.
+        # tests/guard/test_lists.py::test_writable_is_the_truth
+        model["writable"] = False
 
-    It notes in the model whether they may write it.
-    """
 
-    def seen(model: dict[str, Any], path: Value) -> bool:
-        resource = Resource("contents", path=path)
-        if not policy.decide(subject, Question("write", resource)):
-            # INVARIANT: what nobody may write here, no front end offers to.
-            # tests/guard/test_lists.py::test_writable_is_the_truth
-            model["writable"] = False
-        scope: Scope = "way" if model["type"] == "directory" else "this"
-        return bool(policy.decide(subject, Question("read", resource, scope)))
-
-    return seen
+def _may_see(policy: Policy, subject: Subject, path: Value, model: dict[str, Any]) -> bool:
+    """Tell whether somebody may see a file or directory of a listing, or go through it."""
+    resource = Resource("contents", path=path)
+    scope: Scope = "way" if model["type"] == "directory" else "this"
+    if not policy.decide(subject, Question("read", resource, scope)).allowed:
+        return False
+    _note_writable(policy, subject, resource, model)
+    return True
 
 
 class RunningList(Stand):

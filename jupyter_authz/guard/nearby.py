@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     # A rule that leads to a target, and those above it whose routers it stands in.
     Leaf = tuple[Rule, tuple[Rule, ...]]
 
-# Beginnings of paths that are remembered; anybody can make up more.
+# Paths, and beginnings of them, that are remembered; anybody can make up more.
 _MOST_REMEMBERED = 1000
 _LONGEST_REMEMBERED = 200  # characters
 _LITERAL = re.compile(r"[A-Za-z0-9_/-]*")
@@ -82,24 +82,30 @@ class Nearby:
         self._routers: list[RuleRouter] = []
         self._known: list[list[Rule]] = []
         self._leaves: list[tuple[str, Leaf]] = []
-        self._found: dict[str, tuple[Leaf, ...]] = {}
+        # By beginning and, as front ends ask for the same again and again, by path.
+        self._beginnings: dict[str, tuple[Leaf, ...]] = {}
+        self._paths: dict[str, tuple[Leaf, ...]] = {}
 
     def rules(self, router: RuleRouter, path: str) -> tuple[Leaf, ...]:
         """Give the rules that could match a path, in the order in which they are tried."""
         if self._routers[:1] != [router] or [some.rules for some in self._routers] != self._known:
             self._look_again(router)
+        found = self._paths.get(path)
+        if found is None:
+            found = tuple(leaf for leaf in self._beginning_as(path) if _could_match(leaf, path))
+            _remember(self._paths, path, found)
+        return found
+
+    def _beginning_as(self, path: str) -> tuple[Leaf, ...]:
         beginning = "/".join(path.split("/", self._depth)[: self._depth])
-        found = self._found.get(beginning)
+        found = self._beginnings.get(beginning)
         if found is None:
             found = tuple(
                 leaf
                 for literal, leaf in self._leaves
                 if literal.startswith(beginning) or beginning.startswith(literal)
             )
-            if len(self._found) >= _MOST_REMEMBERED:
-                self._found.clear()
-            if len(beginning) <= _LONGEST_REMEMBERED:
-                self._found[beginning] = found
+            _remember(self._beginnings, beginning, found)
         return found
 
     def _look_again(self, router: RuleRouter) -> None:
@@ -112,7 +118,21 @@ class Nearby:
             )
             for rule, above in leaves(router)
         ]
-        self._found = {}
+        self._beginnings = {}
+        self._paths = {}
+
+
+def _remember(found: dict[str, tuple[Leaf, ...]], path: str, leaves: tuple[Leaf, ...]) -> None:
+    if len(path) > _LONGEST_REMEMBERED:
+        return
+    if len(found) >= _MOST_REMEMBERED:
+        found.clear()
+    found[path] = leaves
+
+
+def _could_match(leaf: Leaf, path: str) -> bool:
+    matcher = leaf[0].matcher
+    return matcher.__class__ is not PathMatches or matcher.regex.match(path) is not None
 
 
 def matches_all(matcher: Matcher) -> bool:

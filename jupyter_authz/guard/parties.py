@@ -54,14 +54,14 @@ async def policy_agrees(
     agreed = AGREED
     for question in questions:
         is_way = question.scope == "way"
-        asked = question._replace(scope="this") if is_way else question
+        asked = Question(question.action, question.resource) if is_way else question
         decision = decided(policy, subject, asked)
         # INVARIANT: the way to something readable is a way only through directories.
         # tests/guard/test_lists.py::test_a_file_is_never_on_the_way
-        if not decision and is_way and await is_directory(door, question.resource.path):
+        if is_way and not decision.allowed and await is_directory(door, question.resource.path):
             agreed, asked = ON_THE_WAY, question
             decision = policy.decide(subject, question)
-        if not decision:
+        if not decision.allowed:
             rules: tuple[str, ...] = ()
             if decision.reason == "denied-by-role":
                 matched = policy.explain(subject, asked)
@@ -73,7 +73,9 @@ async def policy_agrees(
 def decided(policy: Policy, subject: Subject, question: Question) -> Decision:
     """Decide about one question, and be content with what is enough."""
     decision = policy.decide(subject, question)
-    for action, kind in () if decision else question.enough:
+    if decision.allowed:
+        return decision
+    for action, kind in question.enough:
         if policy.decide(subject, Question(action, question.resource._replace(type=kind))):
             return AGREED
     return decision

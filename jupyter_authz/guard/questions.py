@@ -65,15 +65,11 @@ async def _resolved(ask: Ask, resource: Resource, request: Request, door: Door) 
         tree = resource.path if ask.tree is True else as_path(ask.tree(request))
         if await is_directory(door, tree):
             resource = resource._replace(whole=True)
-    return _with_targets(resource, door)
-
-
-def _with_targets(resource: Resource, door: Door) -> Resource:
-    # INVARIANT: a link is asked by its own path and by where it leads.
-    # tests/resources/test_links.py::test_both_paths_count
     if not resource.path:
         return resource
-    path = with_targets(door.contents_manager, resource.path)
+    # INVARIANT: a link is asked by its own path and by where it leads.
+    # tests/resources/test_links.py::test_both_paths_count
+    path = with_targets(door.settings["contents_manager"], resource.path)
     return resource if path is resource.path else resource._replace(path=path)
 
 

@@ -33,7 +33,8 @@ def subject_of(user: Any) -> Subject:
     groups = getattr(user, "groups", None) or ()
     kind = getattr(user, "kind", None)
     try:
-        return _subject(username, _listed(groups), kind if isinstance(kind, str) else "user")
+        listed = _listed(groups) if groups else ()
+        return _subject(username, listed, kind if isinstance(kind, str) else "user")
     except TypeError:
         raise AuthzError(
             f"expected the groups of {username!r} to be a list of strings, got {groups!r}"

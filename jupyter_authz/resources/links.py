@@ -39,7 +39,10 @@ def with_targets(contents_manager: Any, value: Value) -> Value:
     if paths is None or not isinstance(contents_manager, FileManagerMixin):
         return value
     root: Any = contents_manager.root_dir  # type: ignore[attr-defined]  # all that mix it in have it
-    if not any(_passes_a_link(root, path) for path in paths):
+    for path in paths:
+        if _passes_a_link(root, path):
+            break
+    else:
         return value
     found = list(paths)
     for path in paths:

@@ -188,4 +188,7 @@ def test_paths_that_are_made_up_are_not_remembered_for_ever():
     made, nearby = application(), Nearby(3)
     for number in range(3000):
         found(nearby, made, f"/a/{number}")
-    assert len(nearby._found) <= 1000
+        found(nearby, made, f"/a/{number}/{'long' * 100}")
+    for remembered in (nearby._beginnings, nearby._paths):
+        assert 0 < len(remembered) <= 1000
+        assert max(map(len, remembered)) <= 200
