@@ -28,6 +28,7 @@ from jupyter_authz.errors import GuardError
 from jupyter_authz.guard import answers, hook
 from jupyter_authz.guard.admission import (
     Admission,
+    admission_of,
     admit,
     asked_once,
     remembers_users,
@@ -53,6 +54,8 @@ _CONSTRUCTED = frozenset(
 ) | {"_transforms"}
 # What a door has and a handler that is asked about has not left on it.
 _OWN = _CONSTRUCTED | {"authz_is_complete", "_given"}
+# What stays when an answer is begun anew.
+_KEPT = {"application", "request", "_finished", "_headers_written"}
 # Longer cookies are not kept; those of Jupyter are much shorter.
 _LONGEST_KEPT = 2048
 
@@ -125,7 +128,9 @@ class Door(JupyterHandler):
         """Begin the answer anew, as tornado does."""
         if not self.authz_is_complete:
             own = vars(self)
-            for name in (_CONSTRUCTED & own.keys()) - {"application", "request"}:
+            # INVARIANT: it is nobody's to answer again that has been let in.
+            # tests/guard/test_door.py::test_whoever_keeps_the_door
+            for name in (_CONSTRUCTED & own.keys()) - _KEPT:
                 del own[name]
             self._complete()
         super().clear()
@@ -289,6 +294,9 @@ class Door(JupyterHandler):
         provider = self._provider
         self._require_one_way_to_sign_in(provider)
         ask, at_once = asked_once(provider)
+        if admission_of(self) is not None:
+            # It was let in to a target that then had nothing for it.
+            ask, at_once = provider.get_user, False
         own = self.__dict__
         before = len(own)
         # Whoever is asked may look for the request under way.

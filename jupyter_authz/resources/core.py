@@ -90,24 +90,26 @@ def _is_empty(request: Request) -> bool:
     return not (_BEGINS.match(request.handler.request.body) or request.body)
 
 
-# The one that the checkpoints of jupyter_server have in a file system.
-_CHECKPOINT_ID = "checkpoint"
-
-
 def _checkpointed(request: Request) -> Any:
-    """Find the file whose checkpoint it is; unknown where its id leads elsewhere.
+    """Find the file whose checkpoints it is about; unknown where they could be another's.
 
-    In a file system the id is a part of a file's name, which the id of one would make the other's.
+    In a file system a checkpoint is a file beside others, ``exam-checkpoint.txt`` in a directory of
+    its own: an id with a hyphen could mean the checkpoint of another file, and a path in such a
+    directory means a checkpoint itself.
     """
     # INVARIANT: tests/resources/test_contents.py::test_checkpoints_of_others
     manager: Any = request.handler.contents_manager
-    named = part("checkpoint_id")(request)
-    if (
-        isinstance(getattr(manager, "checkpoints", None), FileManagerMixin)
-        and named != _CHECKPOINT_ID
-    ):
-        return None
-    return PATH(request)
+    checkpoints = getattr(manager, "checkpoints", None)
+    path = PATH(request)
+    if isinstance(checkpoints, FileManagerMixin):
+        # Whatever their case: file systems differ.
+        directory = getattr(checkpoints, "checkpoint_dir", "").strip("/").lower()
+        normalised = (normalise(path) or "").lower()
+        if "-" in (part("checkpoint_id")(request) or "") or (
+            directory and f"/{directory}/" in f"/{normalised}/"
+        ):
+            return None
+    return path
 
 
 def _session_path(request: Request) -> Any:
@@ -189,7 +191,7 @@ ROWS = (
             "DELETE": (Ask("write", "contents", path=PATH, tree=True),),
         },
     ),
-    Row(f"{_SERVICES}.contents.handlers.CheckpointsHandler", "checkpoints", path=PATH),
+    Row(f"{_SERVICES}.contents.handlers.CheckpointsHandler", "checkpoints", path=_checkpointed),
     Row(
         f"{_SERVICES}.contents.handlers.ModifyCheckpointsHandler",
         "checkpoints",
@@ -197,7 +199,7 @@ ROWS = (
         asks={
             "POST": (
                 Ask("write", "checkpoints", path=_checkpointed),
-                Ask("write", "contents", path=PATH),
+                Ask("write", "contents", path=_checkpointed),
             ),
             "DELETE": (Ask("write", "checkpoints", path=_checkpointed),),
         },

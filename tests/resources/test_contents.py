@@ -295,8 +295,16 @@ async def test_checkpoints_of_others(serve):
     assert await bob.status("POST", mine, "") == 201
     for method in ("POST", "DELETE"):
         assert await bob.status(method, f"{mine}/solutions-checkpoint") == 403
-        assert await bob.status(method, f"{mine}/anything") == 403
+    # One's own, whether it is there or not.
+    assert await bob.status("DELETE", f"{mine}/anything") == 404
     assert len(await root.json("GET", theirs)) == 1
     assert await bob.status("POST", f"{mine}/checkpoint") == 204
     assert (be.root / "a" / "exam.txt").read_text() == "exam"
     assert await bob.status("DELETE", f"{mine}/checkpoint") == 204
+    # A checkpoint itself has none.
+    (be.root / "a" / "exam-solutions.txt").write_text("newer")
+    for name in (".ipynb_checkpoints", ".IPYNB_checkpoints"):
+        itself = f"api/contents/a/{name}/exam-solutions-checkpoint.txt/checkpoints"
+        for method, end in [("GET", ""), ("POST", ""), ("POST", "/checkpoint")]:
+            body = None if method == "GET" else ""
+            assert await bob.status(method, f"{itself}{end}", body) == 403
