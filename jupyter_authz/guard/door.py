@@ -7,8 +7,6 @@ overrides, none of it is there yet.
 from __future__ import annotations
 
 import asyncio
-import time
-from functools import lru_cache
 from inspect import isawaitable, isclass
 from itertools import islice
 from types import CoroutineType
@@ -18,7 +16,6 @@ from jupyter_server import CallContext
 from jupyter_server.auth import IdentityProvider
 from jupyter_server.base import handlers
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
-from tornado import web
 from tornado.httputil import HTTPHeaders
 from tornado.util import ObjectDict
 from tornado.web import Finish, HTTPError, RequestHandler, authenticated
@@ -33,6 +30,7 @@ from jupyter_authz.guard.admission import (
     asked_once,
     remembers_users,
 )
+from jupyter_authz.guard.cookies import signed_cookie
 from jupyter_authz.guard.steps import taken
 
 if TYPE_CHECKING:
@@ -56,21 +54,6 @@ _CONSTRUCTED = frozenset(
 _OWN = _CONSTRUCTED | {"authz_is_complete", "_given"}
 # What stays when an answer is begun anew.
 _KEPT = {"application", "request", "_finished", "_headers_written"}
-# Longer cookies are not kept; those of Jupyter are much shorter.
-_LONGEST_KEPT = 2048
-
-
-@lru_cache(maxsize=1024)
-def _decoded(
-    second: int, secret: str | bytes, name: str, value: str | None, limits: tuple[Any, Any]
-) -> bytes | None:
-    """Give what a signed cookie holds; what is kept from one second is no answer in the next."""
-    # INVARIANT: tests/guard/test_cookies.py::test_signatures_are_checked
-    del second
-    max_age_days, min_version = limits
-    return web.decode_signed_value(
-        secret, name, value, max_age_days=max_age_days, min_version=min_version
-    )
 
 
 class Door(JupyterHandler):
@@ -147,36 +130,11 @@ class Door(JupyterHandler):
 
     def get_signed_cookie(self, *args: Any, **kwargs: Any) -> bytes | None:
         """Give what a signed cookie holds, as tornado does."""
-        return self._signed(super().get_signed_cookie, *args, **kwargs)
+        return signed_cookie(self, super().get_signed_cookie, *args, **kwargs)
 
     def get_secure_cookie(self, *args: Any, **kwargs: Any) -> bytes | None:
         """Give the same, by its name in older versions of tornado."""
-        return self._signed(super().get_secure_cookie, *args, **kwargs)
-
-    def _signed(
-        self,
-        read: Callable[..., bytes | None],
-        name: str,
-        value: str | None = None,
-        max_age_days: float = 31,
-        min_version: int | None = None,
-    ) -> bytes | None:
-        """Give what a signed cookie holds, its signature checked once in a second.
-
-        Pages send many requests at once, and checking it takes longer than a decision.
-        """
-        secret = self.application.settings.get("cookie_secret")
-        # INVARIANT: where somebody looks at cookies in another way, that way counts.
-        # tests/guard/test_cookies.py::test_other_ways_to_look_at_cookies_count
-        if getattr(read, "__globals__", None) is not vars(web) or not isinstance(
-            secret, str | bytes
-        ):
-            return read(name, value, max_age_days, min_version)
-        value = self.get_cookie(name) if value is None else value
-        if value is not None and len(value) > _LONGEST_KEPT:
-            return read(name, value, max_age_days, min_version)
-        limits = (max_age_days, min_version)
-        return _decoded(int(time.monotonic()), secret, name, value, limits)
+        return signed_cookie(self, super().get_secure_cookie, *args, **kwargs)
 
     @property
     def authz_is_api(self) -> bool:

@@ -14,7 +14,7 @@ from tornado import web
 from tornado.routing import PathMatches, ReversibleRuleRouter, Rule
 from tornado.web import HTTPError, stream_request_body
 
-from jupyter_authz.guard import door
+from jupyter_authz.guard import cookies
 
 EVERYTHING = [allowing("*")]
 
@@ -421,10 +421,10 @@ async def test_long_cookies_are_not_kept(serve, jp_server_config):
     jp_server_config.ServerApp.identity_provider_class = IdentityProvider
     jp_server_config.IdentityProvider.cookie_name = "login"
     be = serve(roles=EVERYTHING)
-    door._decoded.cache_clear()
+    cookies.decoded.cache_clear()
     for size, kept in ((100, 1), (10_000, 1)):
         await be().status("GET", "api/me", headers={"Cookie": f"login={'x' * size}"})
-        assert door._decoded.cache_info().currsize == kept
+        assert cookies.decoded.cache_info().currsize == kept
 
 
 # ---------------------------------------------------------------------- ways of others
