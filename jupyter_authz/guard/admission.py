@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jupyter_authz.model import Decision, Question
 
 _ADMISSION = "jupyter_authz_admission"
+_ONCE = "jupyter_authz_once"
 # Where tornado's handlers keep the cookies to set.
 _COOKIES = "_new_cookie"
 
@@ -80,11 +81,30 @@ def admission_of(handler: Any) -> Admission | None:
     return found if found.__class__ is Admission else None
 
 
+class _Once(NamedTuple):
+    """What a method that remembers users is known by; `functools.wraps` gives it to others."""
+
+    method: Any
+    provider: Any
+    # The method that was put on the provider itself, not on its class.
+    own: Any
+
+
+_NOT_ONCE = _Once(None, None, None)
+
+
+def _once(provider: Any) -> _Once:
+    """Give what was put in front of the method of a provider, or what is nobody's."""
+    current = provider.get_user
+    once: _Once = getattr(current, _ONCE, _NOT_ONCE)
+    # INVARIANT: who took over the method of another provider has it asked, not its own class.
+    # tests/guard/test_door.py::test_a_provider_that_asks_another
+    return once if once.method is current and once.provider is provider else _NOT_ONCE
+
+
 def remembers_users(provider: Any) -> bool:
     """Whether an identity provider is asked once for each request."""
-    current = provider.get_user
-    # What others wrap around it with `functools.wraps` has its attributes, and is not it.
-    return getattr(current, _ADMISSION, None) is current
+    return _once(provider) is not _NOT_ONCE
 
 
 def asked_once(provider: Any) -> tuple[Callable[[Any], Any], bool]:
@@ -101,20 +121,21 @@ def asked_once(provider: Any) -> tuple[Callable[[Any], Any], bool]:
     tuple
         What the guard asks, and whether that is Jupyter's own, which waits for nothing.
     """
-    current = provider.get_user
-    if getattr(current, _ADMISSION, None) is not current:
-        current = _remembering(provider, current)
+    once = _once(provider)
+    if once is _NOT_ONCE:
+        once = _remember(provider)
     # Looked at anew for each request: functions may be put into it at any time.
-    if current.jupyter_authz_own is not None:
-        return current.jupyter_authz_own, False
+    if once.own is not None:
+        return once.own, False
     kind = type(provider)
     if kind in _AT_ONCE and _is_jupyters(provider, kind):
         return kind.get_user.__get__(provider), True
     return _of_class(provider), False
 
 
-def _remembering(provider: Any, current: Any) -> Any:
+def _remember(provider: Any) -> _Once:
     """Put a method in front of that which gives users, which remembers them."""
+    current = provider.get_user
     # What is not on the class, or is kept there for it: the value of a trait.
     is_own = "get_user" in vars(provider) or hasattr(_on_class(provider), "__set__")
     own = current if is_own else None
@@ -139,11 +160,10 @@ def _remembering(provider: Any, current: Any) -> Any:
         # Callers may count on what they know the provider to give.
         return _awaitable(admission.user) if admission.is_awaited else admission.user
 
-    setattr(get_user_once, _ADMISSION, get_user_once)
-    # The method that was put on the provider itself, not on its class.
-    get_user_once.jupyter_authz_own = own  # type: ignore[attr-defined]
+    once = _Once(get_user_once, provider, own)
+    setattr(get_user_once, _ONCE, once)
     provider.get_user = get_user_once
-    return get_user_once
+    return once
 
 
 def _on_class(provider: Any) -> Any:

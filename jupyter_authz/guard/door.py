@@ -7,9 +7,7 @@ overrides, none of it is there yet.
 from __future__ import annotations
 
 import asyncio
-import time
 from copy import copy
-from functools import lru_cache
 from inspect import isawaitable, isclass
 from itertools import islice
 from types import CoroutineType
@@ -19,7 +17,6 @@ from jupyter_server import CallContext
 from jupyter_server.auth import IdentityProvider
 from jupyter_server.base import handlers
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
-from tornado import web
 from tornado.httputil import HTTPHeaders
 from tornado.util import ObjectDict
 from tornado.web import Finish, HTTPError, RequestHandler, authenticated
@@ -29,10 +26,12 @@ from jupyter_authz.errors import GuardError
 from jupyter_authz.guard import answers, hook
 from jupyter_authz.guard.admission import (
     Admission,
+    admission_of,
     admit,
     asked_once,
     remembers_users,
 )
+from jupyter_authz.guard.cookies import signed_cookie
 from jupyter_authz.guard.steps import taken
 
 if TYPE_CHECKING:
@@ -55,21 +54,8 @@ _CONSTRUCTED = frozenset(
 ) | {"_transforms"}
 # What a door has and a handler that is asked about has not left on it.
 _OWN = _CONSTRUCTED | {"authz_is_complete", "_given"}
-# Longer cookies are not kept; those of Jupyter are much shorter.
-_LONGEST_KEPT = 2048
-
-
-@lru_cache(maxsize=1024)
-def _decoded(
-    second: int, secret: str | bytes, name: str, value: str | None, limits: tuple[Any, Any]
-) -> bytes | None:
-    """Give what a signed cookie holds; what is kept from one second is no answer in the next."""
-    # INVARIANT: tests/guard/test_cookies.py::test_signatures_are_checked
-    del second
-    max_age_days, min_version = limits
-    return web.decode_signed_value(
-        secret, name, value, max_age_days=max_age_days, min_version=min_version
-    )
+# What stays when an answer is begun anew.
+_KEPT = {"application", "request", "_finished", "_headers_written"}
 
 
 class Door(JupyterHandler):
@@ -129,7 +115,9 @@ class Door(JupyterHandler):
         """Begin the answer anew, as tornado does."""
         if not self.authz_is_complete:
             own = vars(self)
-            for name in (_CONSTRUCTED & own.keys()) - {"application", "request"}:
+            # INVARIANT: it is nobody's to answer again that has been let in.
+            # tests/guard/test_door.py::test_whoever_keeps_the_door
+            for name in (_CONSTRUCTED & own.keys()) - _KEPT:
                 del own[name]
             self._complete()
         super().clear()
@@ -146,36 +134,11 @@ class Door(JupyterHandler):
 
     def get_signed_cookie(self, *args: Any, **kwargs: Any) -> bytes | None:
         """Give what a signed cookie holds, as tornado does."""
-        return self._signed(super().get_signed_cookie, *args, **kwargs)
+        return signed_cookie(self, super().get_signed_cookie, *args, **kwargs)
 
     def get_secure_cookie(self, *args: Any, **kwargs: Any) -> bytes | None:
         """Give the same, by its name in older versions of tornado."""
-        return self._signed(super().get_secure_cookie, *args, **kwargs)
-
-    def _signed(
-        self,
-        read: Callable[..., bytes | None],
-        name: str,
-        value: str | None = None,
-        max_age_days: float = 31,
-        min_version: int | None = None,
-    ) -> bytes | None:
-        """Give what a signed cookie holds, its signature checked once in a second.
-
-        Pages send many requests at once, and checking it takes longer than a decision.
-        """
-        secret = self.application.settings.get("cookie_secret")
-        # INVARIANT: where somebody looks at cookies in another way, that way counts.
-        # tests/guard/test_cookies.py::test_other_ways_to_look_at_cookies_count
-        if getattr(read, "__globals__", None) is not vars(web) or not isinstance(
-            secret, str | bytes
-        ):
-            return read(name, value, max_age_days, min_version)
-        value = self.get_cookie(name) if value is None else value
-        if value is not None and len(value) > _LONGEST_KEPT:
-            return read(name, value, max_age_days, min_version)
-        limits = (max_age_days, min_version)
-        return _decoded(int(time.monotonic()), secret, name, value, limits)
+        return signed_cookie(self, super().get_secure_cookie, *args, **kwargs)
 
     @property
     def authz_is_api(self) -> bool:
@@ -311,6 +274,9 @@ class Door(JupyterHandler):
         provider = self._provider
         self._require_one_way_to_sign_in(provider)
         ask, at_once = asked_once(provider)
+        if admission_of(self) is not None:
+            # It was let in to a target that then had nothing for it.
+            ask, at_once = provider.get_user, False
         own = self.__dict__
         before = len(own)
         # Whoever is asked may look for the request under way.

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tornado import routing, web
+from tornado.routing import PathMatches
 from tornado.web import ErrorHandler, HTTPError
 from tornado.websocket import WebSocketHandler
 
@@ -20,7 +21,6 @@ from jupyter_authz.guard.credentials import hide_credentials
 from jupyter_authz.guard.crosssite import is_cross_site
 from jupyter_authz.guard.door import Door, door_class
 from jupyter_authz.guard.entrance import Entrance
-from jupyter_authz.guard.nearby import is_tornados
 from jupyter_authz.guard.parties import AGREED, hook_agrees, policy_agrees
 from jupyter_authz.guard.questions import questions
 from jupyter_authz.guard.routes import Routes, registering_package
@@ -159,7 +159,7 @@ class Guard:
                 request, ErrorHandler, {"status_code": 403}
             )
             return refused
-        return self._find(request, self.routes.matching(request), is_transparent=False)
+        return self._find(request, self.routes.matching(request))
 
     def require_tornados_way(self) -> None:
         """Require that requests find their way as tornado has it.
@@ -169,32 +169,34 @@ class Guard:
         GuardError
             Somebody has put something else there.
         """
-        application: Any = self._application
-        routers = (application.default_router, application.wildcard_router)
-        if self._finds_otherwise() or not all(map(is_tornados, routers)):
+        if self._finds_otherwise():
             raise GuardError(_OTHERWISE)
 
     def _finds_otherwise(self) -> bool:
         """Whether somebody has changed how tornado finds what answers a request."""
         application: Any = self._application
         router = application.default_router
-        # What was put in has other globals, whatever it says it is.
-        return not (
-            self._found_before is None
-            and getattr(type(application).find_handler, "__globals__", None) is _WEB
-            and getattr(router.find_handler, "__globals__", None) is _ROUTING
-        )
+        wildcard = application.wildcard_router
+        try:
+            # What was put in has other globals, whatever it says it is.
+            return not (
+                self._found_before is None
+                and type(application).find_handler.__globals__ is _WEB
+                and router.find_handler.__globals__ is _ROUTING
+                and router.get_target_delegate.__globals__ is _WEB
+                and wildcard.find_handler.__globals__ is _ROUTING
+                and wildcard.get_target_delegate.__globals__ is _WEB
+                and PathMatches.match.__globals__ is _ROUTING
+            )
+        except AttributeError:
+            return True
 
     def _find(
-        self,
-        request: HTTPServerRequest,
-        candidates: Iterator[tuple[Rule, dict[str, Any]]],
-        *,
-        is_transparent: bool,
+        self, request: HTTPServerRequest, candidates: Iterator[tuple[Rule, dict[str, Any]]]
     ) -> HTTPMessageDelegate:
         for rule, arguments in candidates:
             route = self.routes.route(rule)
-            if not (is_transparent or self._is_public(route)):
+            if not self._is_public(route):
                 # INVARIANT: nothing of a target is made or called before the decision.
                 # tests/guard/test_handlers.py::test_no_code_runs_before_the_decision
                 return Entrance(
@@ -204,7 +206,7 @@ class Guard:
                     arguments,
                     lambda: (
                         self._target(request, route, arguments)  # noqa: B023 - returned at once
-                        or self._find(request, candidates, is_transparent=self.is_transparent)
+                        or self._find(request, candidates)
                     ),
                 )
             delegate = self._target(request, route, arguments)
@@ -223,7 +225,7 @@ class Guard:
         def make() -> HTTPMessageDelegate:
             return self._application.get_handler_delegate(request, route.target, arguments)
 
-        if self.is_transparent or self._is_public(route):
+        if self._is_public(route):
             return make()
         return Entrance(self, request, route, given, make)
 

@@ -68,7 +68,9 @@ def is_tornados(router: Any) -> bool:
 
 
 class Nearby:
-    """The rules of a router by the beginning of the paths that they could match.
+    """The rules of a router by the paths that they could match, and by the beginnings of these.
+
+    Drawn anew when a list of rules changes: what is changed within a rule is seen only then.
 
     Parameters
     ----------
@@ -132,7 +134,9 @@ def _remember(found: dict[str, tuple[Leaf, ...]], path: str, leaves: tuple[Leaf,
 
 def _could_match(leaf: Leaf, path: str) -> bool:
     matcher = leaf[0].matcher
-    return matcher.__class__ is not PathMatches or matcher.regex.match(path) is not None
+    if matcher.__class__ is not PathMatches or "match" in vars(matcher):
+        return True
+    return matcher.regex.match(path) is not None
 
 
 def matches_all(matcher: Matcher) -> bool:

@@ -6,11 +6,11 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
-from jupyter_server.services.contents.fileio import FileManagerMixin
 from jupyter_server.services.contents.manager import copy_pat
 from tornado.web import HTTPError
 
 from jupyter_authz.policy.paths import normalise
+from jupyter_authz.resources.links import checkpoint_directory
 from jupyter_authz.resources.requests import body, myself, part, query, relative
 from jupyter_authz.resources.running import (
     kernel,
@@ -90,24 +90,15 @@ def _is_empty(request: Request) -> bool:
     return not (_BEGINS.match(request.handler.request.body) or request.body)
 
 
-# The one that the checkpoints of jupyter_server have in a file system.
-_CHECKPOINT_ID = "checkpoint"
-
-
 def _checkpointed(request: Request) -> Any:
-    """Find the file whose checkpoint it is; unknown where its id leads elsewhere.
+    """Find the file whose checkpoint it is; unknown where it could be another's.
 
-    In a file system the id is a part of a file's name, which the id of one would make the other's.
+    In a file system a checkpoint is a file beside others, such as ``exam-checkpoint.txt``: an id
+    with a hyphen could mean the checkpoint of another file.
     """
     # INVARIANT: tests/resources/test_contents.py::test_checkpoints_of_others
-    manager: Any = request.handler.contents_manager
-    named = part("checkpoint_id")(request)
-    if (
-        isinstance(getattr(manager, "checkpoints", None), FileManagerMixin)
-        and named != _CHECKPOINT_ID
-    ):
-        return None
-    return PATH(request)
+    is_file = checkpoint_directory(request.handler.contents_manager)
+    return None if is_file and "-" in part("checkpoint_id")(request) else PATH(request)
 
 
 def _session_path(request: Request) -> Any:

@@ -1,11 +1,14 @@
-"""Where paths lead: symbolic links in the file system below the contents.
+"""Where paths lead: symbolic links and checkpoints in the file system below the contents.
 
-Part of the tables: whatever a request names by path is asked by its own path and by where it leads.
+Part of the tables: whatever a request names by path is asked by its own path and by where it leads,
+a link to its target and a checkpoint to the file that it is of.
 """
 
 from __future__ import annotations
 
 import os
+import posixpath
+import re
 import stat
 from typing import TYPE_CHECKING, Any
 
@@ -32,15 +35,16 @@ def with_targets(contents_manager: Any, value: Value) -> Value:
     Returns
     -------
     Value
-        None, unknown, where one of them leads out of the root: only an allow without a filter on
-        paths matches it.
+        None, unknown, where one of them leads out of the root, or to nobody knows what: only an
+        allow without a filter on paths matches it.
     """
     paths = values_of(value)
     if paths is None or not isinstance(contents_manager, FileManagerMixin):
         return value
     root: Any = contents_manager.root_dir  # type: ignore[attr-defined]  # all that mix it in have it
+    directory = checkpoint_directory(contents_manager)
     for path in paths:
-        if _passes_a_link(root, path):
+        if _passes_a_link(root, path) or (directory and directory in path.lower()):
             break
     else:
         return value
@@ -50,8 +54,42 @@ def with_targets(contents_manager: Any, value: Value) -> Value:
         if target is None:
             # INVARIANT: tests/resources/test_links.py::test_out_of_the_root
             return None
-        found.append(target)
-    return tuple(dict.fromkeys(found))
+        for named in (path, target):
+            # INVARIANT: tests/resources/test_contents.py::test_a_checkpoint_is_read_by_path
+            original = _original(named, directory)
+            if original is None:
+                return None
+            found += [named, original]
+    values = tuple(dict.fromkeys(found))
+    return values if values != (value,) else value
+
+
+def checkpoint_directory(contents_manager: Any) -> str:
+    """Give where checkpoints are, in lower case as file systems differ; nothing if not in files."""
+    checkpoints = getattr(contents_manager, "checkpoints", None)
+    if not isinstance(checkpoints, FileManagerMixin):
+        return ""
+    return getattr(checkpoints, "checkpoint_dir", "").strip("/").lower()
+
+
+def _original(path: str, directory: str) -> str | None:
+    """Give the path of the file whose checkpoint a path means.
+
+    Of the directory of checkpoints it is that of the files; of what is no checkpoint its own. None
+    where it could be any.
+    """
+    found = re.search(rf"(?:^|/){re.escape(directory)}(?:/|$)", path, re.IGNORECASE)
+    if not directory or found is None:
+        return path
+    above, below = path[: found.start()], path[found.end() :]
+    if not below:
+        return above
+    # Whose it is the file system tells by its name: `exam-checkpoint.txt` is of `exam.txt`.
+    stem, extension = posixpath.splitext(below)
+    base, _, checkpoint = stem.rpartition("-")
+    if "/" in below or not base or not re.fullmatch(r"\w+", checkpoint):
+        return None
+    return f"{above}/{base}{extension}".lstrip("/")
 
 
 def children_of(contents_manager: Any, directory: str) -> Callable[[str | None], Value]:
@@ -68,13 +106,16 @@ def children_of(contents_manager: Any, directory: str) -> Callable[[str | None],
     """
     bases = values_of(with_targets(contents_manager, directory))
     has_links = isinstance(contents_manager, FileManagerMixin)
+    checkpoints = checkpoint_directory(contents_manager)
 
     def paths(path: str | None) -> Value:
         if not has_links or path is None:
             return path
         if bases is None:
             return None
-        if _is_link(f"{contents_manager.root_dir}/{path}"):
+        if _is_link(f"{contents_manager.root_dir}/{path}") or (
+            checkpoints and checkpoints in path.lower()
+        ):
             return with_targets(contents_manager, path)
         if len(bases) == 1:
             return path

@@ -7,14 +7,14 @@ import functools
 
 import pytest
 from jupyter_server import CallContext
-from jupyter_server.auth import IdentityProvider
+from jupyter_server.auth import IdentityProvider, PasswordIdentityProvider
 from jupyter_server.base.handlers import JupyterHandler
 from people import NamedInHeader, Person, allowing
 from tornado import web
-from tornado.routing import PathMatches, Rule
+from tornado.routing import PathMatches, ReversibleRuleRouter, Rule
 from tornado.web import HTTPError, stream_request_body
 
-from jupyter_authz.guard import door
+from jupyter_authz.guard import cookies
 
 EVERYTHING = [allowing("*")]
 
@@ -206,6 +206,49 @@ async def test_the_default_provider_knows_the_request(serve, jp_server_config, m
     assert found == [be.base_url + "api/me"]
 
 
+@pytest.mark.parametrize("own", ["class", "nothing"])
+async def test_a_provider_that_asks_another(serve, own):
+    """Its method counts, not what its class would say."""
+    be = serve(roles=[allowing("*", users=["ann"])])
+    be.add(("who", Who))
+    assert await be("ann").status("GET", "who") == 200
+
+    class Ann(IdentityProvider):
+        def get_user(self, handler):
+            return Person(username="ann")
+
+    before = be.web_app.settings["identity_provider"]
+    kind = Ann if own == "class" else PasswordIdentityProvider
+    other = kind(parent=be.app, token="")
+    other.get_user = before.get_user
+    be.web_app.settings["identity_provider"] = other
+    for _ in range(2):
+        assert await be("ann").json("GET", "who") == {"who": "ann"}
+        assert await be("eve").status("GET", "who") == 403
+        assert await be().status("GET", "who") in {302, 403}
+
+
+async def test_a_route_that_has_nothing(serve):
+    """Another one answers, for the same user, who is asked for once."""
+    be = serve(roles=EVERYTHING)
+    be.web_app.default_router.rules.insert(
+        0, Rule(PathMatches(f"{be.base_url}who"), ReversibleRuleRouter([]))
+    )
+    be.add(("who", Who))
+    provider = be.web_app.settings["identity_provider"]
+    asked = []
+    get_user = type(provider).get_user
+
+    class Counts(type(provider)):
+        def get_user(self, handler):
+            asked.append(handler)
+            return get_user(self, handler)
+
+    be.web_app.settings["identity_provider"] = Counts(parent=be.app)
+    assert await be("ann").json("GET", "who") == {"who": "ann"}
+    assert len(asked) == 1
+
+
 # ---------------------------------------------------------------------- answers
 
 
@@ -273,7 +316,15 @@ async def test_an_error_whose_arguments_do_not_fit(serve, monkeypatch):
 # ---------------------------------------------------------------------- afterwards
 
 
-async def test_whoever_keeps_the_door(serve, hook):
+@pytest.mark.parametrize(
+    "deed",
+    [
+        lambda door: door.get_status(),
+        lambda door: door.clear(),
+        lambda door: door.send_error(504),
+    ],
+)
+async def test_whoever_keeps_the_door(serve, hook, deed):
     """They cannot answer any more, and take nothing away from the handler."""
     be = serve()
     late = []
@@ -281,7 +332,7 @@ async def test_whoever_keeps_the_door(serve, hook):
     def watched(self, user, action, resource=None):
         def after():
             late.append(self._finished)
-            self.get_status()
+            deed(self)
             with pytest.raises(RuntimeError):
                 self.finish("too late")
             with pytest.raises(RuntimeError):
@@ -370,13 +421,35 @@ async def test_long_cookies_are_not_kept(serve, jp_server_config):
     jp_server_config.ServerApp.identity_provider_class = IdentityProvider
     jp_server_config.IdentityProvider.cookie_name = "login"
     be = serve(roles=EVERYTHING)
-    door._decoded.cache_clear()
+    cookies.decoded.cache_clear()
     for size, kept in ((100, 1), (10_000, 1)):
         await be().status("GET", "api/me", headers={"Cookie": f"login={'x' * size}"})
-        assert door._decoded.cache_info().currsize == kept
+        assert cookies.decoded.cache_info().currsize == kept
 
 
 # ---------------------------------------------------------------------- ways of others
+
+
+@pytest.mark.parametrize("router", ["default_router", "wildcard_router"])
+@pytest.mark.parametrize("method", ["find_handler", "get_target_delegate"])
+async def test_a_router_that_is_patched_later(serve, router, method):
+    """What somebody has put into a router is not gone around."""
+    be = serve(roles=EVERYTHING)
+    assert await be("ann").status("GET", "api/me") == 200
+
+    def gate(*_, **__):
+        return None
+
+    setattr(getattr(be.web_app, router), method, gate)
+    assert await be("ann").status("GET", "api/me") == 403
+
+
+async def test_matchers_that_are_patched_later(serve, monkeypatch):
+    """What matches is not for the guard to say."""
+    be = serve(roles=EVERYTHING)
+    assert await be("ann").status("GET", "api/me") == 200
+    monkeypatch.setattr(PathMatches, "match", lambda *_: None)
+    assert await be("ann").status("GET", "api/me") == 403
 
 
 @pytest.mark.parametrize("roles", [None, EVERYTHING])

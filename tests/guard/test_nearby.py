@@ -168,6 +168,9 @@ def test_rules_may_change_at_any_time():
     router.rules[0] = Rule(PathMatches("/a/api/other"), Handler, name="replaced")
     assert found(nearby, made, path) == expected(made, path)
     assert "replaced" in found(nearby, made, "/a/api/other")
+    router.rules[1].matcher.match = lambda _: {}
+    router.rules.append(Rule(PathMatches("/a"), Handler, name="last"))
+    assert found(nearby, made, path) == expected(made, path)
     del made.default_router.rules[0]
     assert found(nearby, made, path) == expected(made, path)
 

@@ -8,6 +8,8 @@ from urllib.parse import quote, unquote
 import pytest
 from people import allowing
 
+from jupyter_authz.resources import links
+
 NOTEBOOK = json.dumps({"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
 FILE = {"type": "file", "format": "text", "content": "new"}
 ROLES = [
@@ -274,6 +276,62 @@ async def test_converting_asks_for_the_notebook_and_the_format(serve):
     assert await be("ann").status("GET", "nbconvert/python/a/n.ipynb") == 403
 
 
+async def test_a_checkpoint_is_read_by_path(serve, jp_server_config):
+    """Where hidden files are shown, a checkpoint is asked as the file that it is of, too."""
+    jp_server_config.ContentsManager.allow_hidden = True
+    be = serve(
+        roles=[
+            allowing("*", users=["root"], name="root"),
+            allowing(
+                "read,write:contents!path=a/**",
+                users=["bob"],
+                deny=["read,write:contents!path=a/exam-solutions.txt"],
+            ),
+        ]
+    )
+    be.write(a__exam_txt="exam")
+    (be.root / "a" / "exam-solutions.txt").write_text("secret")
+    root, bob = be("root"), be("bob")
+    for name in ("exam.txt", "exam-solutions.txt"):
+        assert await root.status("POST", f"api/contents/a/{name}/checkpoints", "") == 201
+    there = "a/.ipynb_checkpoints"
+    listed = await bob.json("GET", f"api/contents/{there}")
+    assert [entry["name"] for entry in listed["content"]] == ["exam-checkpoint.txt"]
+    for user, status in [(bob, 403), (root, 200)]:
+        for kind in ("api/contents", "files"):
+            assert await user.status("GET", f"{kind}/{there}/exam-checkpoint.txt") == 200
+            path = f"{kind}/{there}/exam-solutions-checkpoint.txt"
+            assert await user.status("GET", path) == status
+    # Nor is it moved, or removed with all that are there.
+    moved = {"path": "a/mine.txt"}
+    path = f"api/contents/{there}/exam-solutions-checkpoint.txt"
+    assert await bob.status("PATCH", path, moved) == 403
+    assert await bob.status("DELETE", f"api/contents/{there}") == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("a/x.txt", "a/x.txt"),
+        (".ipynb_checkpoints", ""),
+        ("a/.ipynb_checkpoints", "a"),
+        (".ipynb_checkpoints/x-checkpoint.txt", "x.txt"),
+        ("a/.IPYNB_checkpoints/x-y-checkpoint.tar.gz", None),
+        ("a/.ipynb_checkpoints/x-y-checkpoint.gz", "a/x-y.gz"),
+        ("a/.ipynb_checkpoints/.x-checkpoint", "a/.x"),
+        ("a/.ipynb_checkpoints/x.tar-checkpoint.gz", "a/x.tar.gz"),
+        ("\u0130/.ipynb_checkpoints/x-1.txt", "\u0130/x.txt"),
+        ("a/.ipynb_checkpoints/x", None),
+        ("a/.ipynb_checkpoints/b/x-checkpoint.txt", None),
+        ("a/.ipynb_checkpoints/.ipynb_checkpoints/x-checkpoint-checkpoint.txt", None),
+        ("a/my.ipynb_checkpoints/x", "a/my.ipynb_checkpoints/x"),
+    ],
+)
+def test_the_file_of_a_checkpoint(path, expected):
+    """A checkpoint's name tells whose it is, or it is unknown."""
+    assert links._original(path, ".ipynb_checkpoints") == expected
+
+
 async def test_checkpoints_of_others(serve):
     """The id of a checkpoint is a part of a file's name: it must not make it another's."""
     be = serve(
@@ -295,8 +353,16 @@ async def test_checkpoints_of_others(serve):
     assert await bob.status("POST", mine, "") == 201
     for method in ("POST", "DELETE"):
         assert await bob.status(method, f"{mine}/solutions-checkpoint") == 403
-        assert await bob.status(method, f"{mine}/anything") == 403
+    # One's own, whether it is there or not.
+    assert await bob.status("DELETE", f"{mine}/anything") == 404
     assert len(await root.json("GET", theirs)) == 1
     assert await bob.status("POST", f"{mine}/checkpoint") == 204
     assert (be.root / "a" / "exam.txt").read_text() == "exam"
     assert await bob.status("DELETE", f"{mine}/checkpoint") == 204
+    # A checkpoint itself has none.
+    (be.root / "a" / "exam-solutions.txt").write_text("newer")
+    for name in (".ipynb_checkpoints", ".IPYNB_checkpoints"):
+        itself = f"api/contents/a/{name}/exam-solutions-checkpoint.txt/checkpoints"
+        for method, end in [("GET", ""), ("POST", ""), ("POST", "/checkpoint")]:
+            body = None if method == "GET" else ""
+            assert await bob.status(method, f"{itself}{end}", body) == 403
