@@ -6,6 +6,7 @@ Behind the decision, before the handler. Each client has its own rights, whoever
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.utils import ensure_async
@@ -13,6 +14,7 @@ from jupyter_core.utils import ensure_async
 from jupyter_authz.guard import hook
 from jupyter_authz.guard.connections import Limited
 from jupyter_authz.guard.parties import hook_agrees
+from jupyter_authz.guard.presence import presence_for
 from jupyter_authz.model import Question, Resource
 from jupyter_authz.resources.links import with_targets
 from jupyter_authz.resources.requests import Request
@@ -68,6 +70,19 @@ class Room(Limited):
         if isinstance(message, bytes) and message[:1] == bytes([_RAW]):
             self._answer_save(message)
         return None
+
+    def write_message(self, message: Any, binary: bool = False) -> Any:  # noqa: FBT001, FBT002
+        """Send a message; to a room without a document, what its reader may know."""
+        policy = self.authz_guard.policy
+        is_presence = isinstance(message, bytes) and message[:1] == bytes([_AWARENESS])
+        if policy is not None and is_presence and self.authz_resource.type == "collaboration":
+            # INVARIANT: tests/guard/test_rooms.py::test_presence_names_what_may_be_read
+            message = presence_for(message, partial(self._may_read, policy))
+        return super().write_message(message, binary)
+
+    def _may_read(self, policy: Policy, path: str) -> bool:
+        resource = Resource("contents", path=with_targets(self.contents_manager, as_path(path)))
+        return policy.decide(self.authz_subject, Question("read", resource)).allowed
 
     def _answer_save(self, message: bytes) -> None:
         """Tell a front end that waits for it that nothing was saved."""

@@ -17,6 +17,7 @@ from pycrdt import (
     create_sync_message,
     create_update_message,
     handle_sync_message,
+    read_message,
 )
 from tornado.httpclient import HTTPClientError
 
@@ -33,7 +34,7 @@ def be(serve, jp_server_config, jp_asyncio_loop):
     be = serve(
         roles=[
             allowing("*", users=["ann"], name="ann"),
-            allowing("read:contents!path=*.txt", users=["rita"], name="rita"),
+            allowing("read:contents!path=*.txt", "read:collaboration", users=["rita"], name="rita"),
         ]
     )
     be.write(a_txt="begun", secret_md="secret")
@@ -152,6 +153,32 @@ async def test_presence_works(be):
     update = awareness.encode_awareness_update([rita.doc.client_id])
     await rita.send(create_awareness_message(update))
     await ann.until(lambda: any(b"rita" in message for message in ann.present))
+
+
+async def test_presence_names_what_may_be_read(be):
+    """Who is there is told to all, what they have open to those who may read it."""
+    where = "api/collaboration/room/JupyterLab:globalAwareness"
+    ann, rita = [Peer(await be(name).connect(where)) for name in ("ann", "rita")]
+    be.peers += [ann, rita]
+    awareness = Awareness(ann.doc)
+    told = {
+        "user": {"name": "ann"},
+        "current": "editor:RTC:secret.md",
+        "documents": ["editor:RTC:secret.md", "editor:RTC:a.txt", "editor:secret.md", "a.txt", 1],
+    }
+    for current in ("editor:RTC:secret.md", "editor:RTC:a.txt"):
+        awareness.set_local_state({**told, "current": current})
+        update = awareness.encode_awareness_update([ann.doc.client_id])
+        await ann.send(create_awareness_message(update))
+    await rita.until(lambda: sum(b"editor:RTC:a.txt" in message for message in rita.present) == 2)
+    states = []
+    for message in rita.present:
+        seen = Awareness(Doc())
+        seen.apply_awareness_update(read_message(message[1:]), "test")
+        states += [s for s in seen.states.values() if s and s.get("user") == {"name": "ann"}]
+    assert [state["current"] for state in states] == [None, "editor:RTC:a.txt"]
+    assert {tuple(state["documents"]) for state in states} == {("editor:RTC:a.txt", "a.txt")}
+    assert not any(b"secret" in message for message in rita.present)
 
 
 async def test_who_may_not_read_makes_no_room(be):
