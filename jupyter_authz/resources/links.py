@@ -10,6 +10,8 @@ import os
 import posixpath
 import re
 import stat
+import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.services.contents.fileio import FileManagerMixin
@@ -20,6 +22,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jupyter_authz.model import Value
+
+
+# Of paths that are longer, which anybody can make up, nothing is kept.
+_LONGEST_KEPT = 500  # characters
 
 
 def with_targets(contents_manager: Any, value: Value) -> Value:
@@ -44,7 +50,8 @@ def with_targets(contents_manager: Any, value: Value) -> Value:
     root: Any = contents_manager.root_dir  # type: ignore[attr-defined]  # all that mix it in have it
     directory = checkpoint_directory(contents_manager)
     for path in paths:
-        if _passes_a_link(root, path) or (directory and directory in path.lower()):
+        look = _leads_elsewhere if len(path) <= _LONGEST_KEPT else _leads_elsewhere.__wrapped__
+        if look(int(time.monotonic()), root, directory, path):
             break
     else:
         return value
@@ -62,6 +69,18 @@ def with_targets(contents_manager: Any, value: Value) -> Value:
             found += [named, original]
     values = tuple(dict.fromkeys(found))
     return values if values != (value,) else value
+
+
+@lru_cache(maxsize=1024)
+def _leads_elsewhere(second: int, root: str, directory: str, path: str) -> bool:
+    """Whether a path may mean another, looked at once in a second.
+
+    Between a look and what its handler does, whoever can make links can always make one; what is
+    kept for so long adds nothing to that.
+    """
+    # INVARIANT: tests/resources/test_links.py::test_a_new_link_is_seen
+    del second
+    return bool(directory and directory in path.lower()) or _passes_a_link(root, path)
 
 
 def checkpoint_directory(contents_manager: Any) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from people import allowing
 
@@ -87,6 +89,28 @@ async def test_out_of_the_root(be):
         assert await be("root").status("GET", f"api/contents/{path}") == 200
         # A deny with a path filter matches what is not known.
         assert await be("cy").status("GET", f"api/contents/{path}") == 403
+
+
+async def test_a_new_link_is_seen(be):
+    """A second after it was made at the latest, in place of a file or of a directory."""
+    deep = "open/" + "d/" * 300
+    (be.root / deep).mkdir(parents=True)
+    for path in ("open/deep/d.txt", "open/x.txt", f"{deep}x.txt"):
+        (be.root / path).write_text("mine")
+        for kind in ("api/contents", "files"):
+            assert await be("ann").status("GET", f"{kind}/{path}") == 200
+    (be.root / "open/deep").rename(be.root / "open/was-deep")
+    (be.root / "open/deep").symlink_to("../secret")
+    (be.root / "secret/d.txt").write_text("secret")
+    for path in ("open/x.txt", f"{deep}x.txt"):
+        (be.root / path).unlink()
+        (be.root / path).symlink_to(be.root / "secret" / "s.txt")
+    # Nothing is kept of what is long.
+    assert await be("ann").status("GET", f"files/{deep}x.txt") == 403
+    await asyncio.sleep(1)
+    for path in ("open/deep/d.txt", "open/x.txt", f"{deep}x.txt"):
+        for kind in ("api/contents", "files"):
+            assert await be("ann").status("GET", f"{kind}/{path}") == 403
 
 
 async def test_a_deny_counts_through_a_link(be):
