@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jupyter_authz.guard.routes import Route
     from jupyter_authz.model import Decision, Question
 
-_ADMISSION = "jupyter_authz_admission"
+ADMISSION = "jupyter_authz_admission"
 _ONCE = "jupyter_authz_once"
 # Where tornado's handlers keep the cookies to set.
 _COOKIES = "_new_cookie"
@@ -147,7 +147,7 @@ def _remember(provider: Any) -> _Once:
         if admission is None:
             # The class may be changed at any time.
             return _of_class(provider)(handler) if own is None else own(handler)
-        if _ADMISSION not in handler.__dict__:
+        if ADMISSION not in handler.__dict__:
             handler.jupyter_authz_admission = admission
             if admission.noted or admission.headers is not None:
                 _leave(handler, admission)

@@ -25,8 +25,8 @@ from tornado.websocket import WebSocketHandler
 from jupyter_authz.errors import GuardError
 from jupyter_authz.guard import answers, hook
 from jupyter_authz.guard.admission import (
+    ADMISSION,
     Admission,
-    admission_of,
     admit,
     asked_once,
     remembers_users,
@@ -274,7 +274,7 @@ class Door(JupyterHandler):
         provider = self._provider
         self._require_one_way_to_sign_in(provider)
         ask, at_once = asked_once(provider)
-        if admission_of(self) is not None:
+        if ADMISSION in self.request.__dict__:
             # It was let in to a target that then had nothing for it.
             ask, at_once = provider.get_user, False
         own = self.__dict__

@@ -47,10 +47,14 @@ async def questions(
         if ask.question is not None:
             found.append(ask.question)
         elif ask.when is None or ask.when(request):
-            asked = ask.resource(request)
-            resource = await _resolved(ask, asked, request, door) if resolve else asked
-            if resource is not None:
-                found.append(Question(ask.action, resource, ask.scope, ask.enough))
+            resource: Resource | None = (asked := ask.resource(request))
+            if resolve and (ask.finder is not None or ask.tree):
+                resource = await _resolved(ask, asked, request, door)
+            if resource is None:
+                continue
+            if resolve and resource.path:
+                resource = _with_targets(resource, door)
+            found.append(Question(ask.action, resource, ask.scope, ask.enough))
     return found
 
 
@@ -65,8 +69,10 @@ async def _resolved(ask: Ask, resource: Resource, request: Request, door: Door) 
         tree = resource.path if ask.tree is True else as_path(ask.tree(request))
         if await is_directory(door, tree):
             resource = resource._replace(whole=True)
-    if not resource.path:
-        return resource
+    return resource
+
+
+def _with_targets(resource: Resource, door: Door) -> Resource:
     # INVARIANT: a link is asked by its own path and by where it leads.
     # tests/resources/test_links.py::test_both_paths_count
     path = with_targets(door.settings["contents_manager"], resource.path)

@@ -47,14 +47,14 @@ def with_targets(contents_manager: Any, value: Value) -> Value:
     paths = values_of(value)
     if paths is None or not isinstance(contents_manager, FileManagerMixin):
         return value
-    root: Any = contents_manager.root_dir  # type: ignore[attr-defined]  # all that mix it in have it
-    directory = checkpoint_directory(contents_manager)
     for path in paths:
         look = _leads_elsewhere if len(path) <= _LONGEST_KEPT else _leads_elsewhere.__wrapped__
-        if look(int(time.monotonic()), root, directory, path):
+        if look(int(time.monotonic()), contents_manager, path):
             break
     else:
         return value
+    root: Any = contents_manager.root_dir  # type: ignore[attr-defined]  # all that mix it in have it
+    directory = checkpoint_directory(contents_manager)
     found = list(paths)
     for path in paths:
         target = _target(root, path)
@@ -72,7 +72,7 @@ def with_targets(contents_manager: Any, value: Value) -> Value:
 
 
 @lru_cache(maxsize=1024)
-def _leads_elsewhere(second: int, root: str, directory: str, path: str) -> bool:
+def _leads_elsewhere(second: int, contents_manager: Any, path: str) -> bool:
     """Whether a path may mean another, looked at once in a second.
 
     Between a look and what its handler does, whoever can make links can always make one; what is
@@ -80,7 +80,9 @@ def _leads_elsewhere(second: int, root: str, directory: str, path: str) -> bool:
     """
     # INVARIANT: tests/resources/test_links.py::test_a_new_link_is_seen
     del second
-    return bool(directory and directory in path.lower()) or _passes_a_link(root, path)
+    directory = checkpoint_directory(contents_manager)
+    is_checkpoint = bool(directory) and directory in path.lower()
+    return is_checkpoint or _passes_a_link(contents_manager.root_dir, path)
 
 
 def checkpoint_directory(contents_manager: Any) -> str:
