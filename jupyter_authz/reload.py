@@ -30,6 +30,10 @@ if TYPE_CHECKING:
 HANG_UP: signal.Signals | None = getattr(signal, "SIGHUP", None)
 # What is looked at only when the server starts.
 _FIXED = ("resources",)
+# With fewer rules than these, looking for garbage costs more at once than it saves later.
+_MANY = 10_000
+# Seconds: what a reload takes away is taken away first, as looking for garbage halts the server.
+_LATER = 5
 
 
 class Outcome(NamedTuple):
@@ -110,7 +114,8 @@ class Reload:
                 message = f"the configuration has been read again; roles: {roles}"
                 log.info("jupyter_authz | %s", message)
                 self._note(valid=True, message=message)
-                keep_from_collection()
+                if _rules(policy) > _MANY:
+                    asyncio.get_running_loop().call_later(_LATER, keep_from_collection)
             return self._outcome
 
     def _read(self) -> tuple[JupyterAuthz, Any]:
@@ -178,6 +183,10 @@ class Reload:
             fresh.replace(path)
         except OSError as error:
             self._extension.log.warning("jupyter_authz | cannot write %s: %s", path, error)
+
+
+def _rules(policy: Policy) -> int:
+    return sum(len(role.allow) + len(role.deny) for role in policy.roles)
 
 
 def _reason(error: BaseException) -> str:

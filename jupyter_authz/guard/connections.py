@@ -6,6 +6,7 @@ Behind the decision, beside the handlers. Those that can do with less are limite
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -37,8 +38,9 @@ else:
 # As RFC 6455 has it for what goes against a policy.
 _CLOSED = 1008
 _REASON = "You may no longer do this on this server."
-# How many are looked at before others have their turn.
-_AT_ONCE = 25
+# Seconds of deciding before others have their turn: a thousand take about that long, and where
+# each turn of the others is long, many of them would make it longer than a second.
+_AT_ONCE = 0.1
 
 
 class Limited(_Socket):
@@ -129,9 +131,11 @@ class Connections:
         """Decide anew about all of them, and close those that are not allowed any more."""
         settings = self._guard.settings
         running = await sessions(settings)
-        for number, (handler, admission) in enumerate(tuple(self._open.items())):
-            if number % _AT_ONCE == 0:
+        pause = time.monotonic() + _AT_ONCE
+        for handler, admission in tuple(self._open.items()):
+            if time.monotonic() > pause:
                 await asyncio.sleep(0)
+                pause = time.monotonic() + _AT_ONCE
             try:
                 is_allowed = await self._is_allowed(handler, admission, running)
             except Exception:
