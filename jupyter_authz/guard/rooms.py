@@ -15,6 +15,7 @@ from jupyter_authz.guard import hook
 from jupyter_authz.guard.connections import Limited
 from jupyter_authz.guard.parties import hook_agrees
 from jupyter_authz.guard.presence import presence_for
+from jupyter_authz.guard.trust import keep_trust_out
 from jupyter_authz.model import Question, Resource
 from jupyter_authz.resources.links import with_targets
 from jupyter_authz.resources.requests import Request
@@ -60,6 +61,12 @@ class Room(Limited):
             if not await hook_agrees(self, user, [question], self.log, ensure_async):
                 self.authz_level = "read"
         return is_something
+
+    async def open(self, *args: Any, **kwargs: Any) -> None:
+        """Begin; what the document says of trust is for nobody."""
+        if is_document(Request(self)):
+            keep_trust_out(self.room)
+        await ensure_async(super().open(*args, **kwargs))
 
     def on_message(self, message: str | bytes) -> Any:
         """Take a message from the front end."""

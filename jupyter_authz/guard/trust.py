@@ -35,13 +35,21 @@ def sign_for_each_user(contents_manager: Any) -> None:
     sign: Callable[[Any], str] | None = getattr(notary, "compute_signature", None)
     if notary is None or sign is None or getattr(sign, "is_of_authz", False):
         return
+    check: Callable[[Any], bool] = notary.check_signature
+
+    @wraps(check)
+    def check_signature(notebook: Any) -> bool:
+        admission = admission_of(CallContext.get(CallContext.JUPYTER_HANDLER))
+        # INVARIANT: a document that several edit at once is trusted by none of them beforehand.
+        # tests/guard/test_rooms.py::test_nobody_trusts_for_another
+        return not (admission is not None and admission.route.is_websocket) and check(notebook)
 
     @wraps(sign)
     def compute_signature(notebook: Any) -> str:
         signature = sign(notebook)
         admission = admission_of(CallContext.get(CallContext.JUPYTER_HANDLER))
         if admission is None or admission.route.is_websocket:
-            # The server itself, or a document that several write at once: nobody has it for theirs.
+            # The server itself, or a document that several edit at once: nobody has it for theirs.
             return signature
         # INVARIANT: the signature of one is none for another.
         # tests/guard/test_trust.py::test_trust_is_personal
@@ -51,6 +59,64 @@ def sign_for_each_user(contents_manager: Any) -> None:
 
     compute_signature.is_of_authz = True  # type: ignore[attr-defined]
     notary.compute_signature = compute_signature
+    notary.check_signature = check_signature
+
+
+def keep_trust_out(room: Any) -> None:
+    """Have no document that several edit at once say of a cell that it is trusted.
+
+    Whose front end has run a cell, or trusted it, keeps that in mind by itself; what the document
+    says of it counts for whoever opens it next.
+
+    Parameters
+    ----------
+    room
+        Of jupyter_server_ydoc, with its document.
+    """
+    from pycrdt import Array, Map  # noqa: PLC0415 - only where installed
+
+    shared = room.ydoc
+    if getattr(shared.apply_update, "is_of_authz", False):
+        return
+    apply, cells = shared.apply_update, shared.get("cells", type=Array)
+
+    def distrust() -> None:
+        for cell in cells:
+            metadata = cell.get("metadata") if isinstance(cell, Map) else None
+            if isinstance(metadata, Map) and _is_trusted(metadata):
+                metadata["trusted"] = False
+
+    # INVARIANT: in one step, so that nobody is told of the one without the other.
+    # tests/guard/test_rooms.py::test_nobody_trusts_for_another
+    @wraps(apply)
+    def apply_update(update: bytes) -> None:
+        with shared.transaction():
+            apply(update)
+            distrust()
+
+    apply_update.is_of_authz = True  # type: ignore[attr-defined]
+    shared.apply_update = apply_update
+    with shared.transaction():
+        distrust()
+    document = getattr(room, "_document", None)
+    create = getattr(document, "create_ycell", None)
+    if create is None:
+        return
+
+    # What the server itself puts there when the file has changed; an empty cell comes as trusted.
+    @wraps(create)
+    def create_ycell(value: dict[str, Any]) -> Any:
+        metadata = value.get("metadata", {})
+        if _is_trusted(metadata):
+            value = {**value, "metadata": {**metadata, "trusted": False}}
+        return create(value)
+
+    document.create_ycell = create_ycell  # type: ignore[union-attr]
+
+
+def _is_trusted(metadata: Any) -> bool:
+    # Whatever it is: front ends take all but a few values for true.
+    return metadata.get("trusted", False) is not False
 
 
 class Sandboxed(Stand):

@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import json
 
+import nbformat
 import pytest
 from people import allowing
 from pycrdt import (
+    Array,
     Awareness,
     Decoder,
     Doc,
     Encoder,
+    Map,
     Text,
     create_awareness_message,
     create_sync_message,
@@ -26,14 +29,14 @@ SECONDS = 10
 
 @pytest.fixture
 def be(serve, jp_server_config, jp_asyncio_loop):
-    """Run a server with collaboration, on which ann writes and rita reads."""
+    """Run a server with collaboration, on which ann and wes write and rita reads."""
     jp_server_config.ServerApp.jpserver_extensions.update(
         jupyter_server_ydoc=True, jupyter_server_fileid=True
     )
     jp_server_config.YDocExtension.document_save_delay = 0.1
     be = serve(
         roles=[
-            allowing("*", users=["ann"], name="ann"),
+            allowing("*", users=["ann", "wes"], name="writers"),
             allowing("read:contents!path=*.txt", "read:collaboration", users=["rita"], name="rita"),
         ]
     )
@@ -52,6 +55,7 @@ class Peer:
         self.connection = connection
         self.doc = Doc()
         self.text = self.doc.get("source", type=Text)
+        self.cells = self.doc.get("cells", type=Array)
         self.raw = []
         self.present = []
         self.reading = asyncio.ensure_future(self._read())
@@ -59,16 +63,17 @@ class Peer:
     @classmethod
     async def join(cls, be, name, path="a.txt"):
         """Enter the room of a file."""
+        form, kind = ("json", "notebook") if path.endswith(".ipynb") else ("text", "file")
         session = await be(name).json(
-            "PUT", f"api/collaboration/session/{path}", {"format": "text", "type": "file"}
+            "PUT", f"api/collaboration/session/{path}", {"format": form, "type": kind}
         )
-        room = f"text:file:{session['fileId']}"
+        room = f"{form}:{kind}:{session['fileId']}"
         where = f"api/collaboration/room/{room}?sessionId={session['sessionId']}"
         peer = cls(await be(name).connect(where))
         peer.room = room
         be.peers.append(peer)
         await peer.send(create_sync_message(peer.doc))
-        await peer.until(lambda: str(peer.text))
+        await peer.until(lambda: str(peer.text) or len(peer.cells))
         return peer
 
     async def _read(self):
@@ -89,10 +94,18 @@ class Peer:
         await self.connection.write_message(message, binary=True)
 
     async def write(self, text):
+        """Write a text, as a front end does."""
+
+        def add():
+            self.text += text
+
+        await self.change(add)
+
+    async def change(self, how):
         """Change the document, as a front end does."""
         updates = []
         subscription = self.doc.observe(lambda event: updates.append(event.update))
-        self.text += text
+        how()
         self.doc.unobserve(subscription)
         for update in updates:
             await self.send(create_update_message(update))
@@ -258,3 +271,82 @@ async def test_who_may_no_longer_write_reads_on(be):
     await ann.reading
     assert ann.connection.close_code == 1008
     assert (be.root / "a.txt").read_text() == "begun one"
+
+
+def _cell(source, *, trusted):
+    output = {"output_type": "display_data", "data": {"text/html": "<b>x</b>"}, "metadata": {}}
+    return Map(
+        {
+            "id": source,
+            "cell_type": "code",
+            "source": Text(source),
+            "metadata": Map({"trusted": trusted}),
+            "outputs": Array([Map(output)]),
+            "execution_count": None,
+        }
+    )
+
+
+@pytest.mark.parametrize("value", [True, "yes", 1.0, {"a": 1}])
+async def test_nobody_trusts_for_another(be, value):
+    """What one writes about trust in a shared document is never there for another."""
+    cells = [nbformat.v4.new_code_cell("1"), nbformat.v4.new_markdown_cell("2")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), str(be.root / "n.ipynb"))
+    # Who has trusted it for themselves has done so for themselves.
+    assert await be("wes").status("POST", "api/contents/n.ipynb/trust") == 201
+    wes, ann = [await Peer.join(be, name, "n.ipynb") for name in ("wes", "ann")]
+    seen = []
+    ann.cells.observe_deep(lambda _: seen.extend(_trust(ann)))
+
+    await wes.change(lambda: wes.cells.append(_cell("3", trusted=value)))
+    await ann.until(lambda: len(ann.cells) == 3)
+    await wes.change(lambda: wes.cells[0]["metadata"].update({"trusted": value}))
+    # A whole state, the way a front end answers when it connects again.
+    await wes.change(lambda: wes.cells.append(_cell("4", trusted=value)))
+    await wes.send(bytes([0, 1]) + create_update_message(wes.doc.get_update())[2:])
+    await ann.until(lambda: len(ann.cells) == 4)
+    late = await Peer.join(be, "ann", "n.ipynb")
+    assert _trust(ann) == _trust(late) == [False, None, False, False]
+    assert set(seen) <= {False, None}
+    # And what is saved is not trusted when the room is made anew.
+    assert (await wes.save())["status"] in {"success", "skipped"}
+    assert [await _trusted(be(name)) for name in ("ann", "wes")] == [False, False]
+
+
+async def test_an_empty_notebook_is_not_trusted(be):
+    """Neither when its room is made, nor when its file becomes empty meanwhile."""
+    path = be.root / "n.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(), str(path))
+    ann = await Peer.join(be, "ann", "n.ipynb")
+    assert _trust(ann) == [False]
+    seen = []
+    ann.cells.observe_deep(lambda _: seen.extend(_trust(ann)))
+    full = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(str(n)) for n in range(3)])
+    for notebook, length in ((full, 3), (nbformat.v4.new_notebook(), 1)):
+        model = {"type": "notebook", "content": notebook}
+        assert await be("wes").status("PUT", "api/contents/n.ipynb", model) == 200
+        await ann.until(lambda length=length: len(ann.cells) == length)
+    assert set(seen) == {False}
+
+
+async def test_what_the_server_signed_is_not_trusted_in_a_room(be):
+    """As rooms are saved by nobody, everybody's room would be trusted, else."""
+    path = be.root / "n.ipynb"
+    notary = be.app.contents_manager.notary
+    for source in "ab":
+        cells = [nbformat.v4.new_code_cell(source, id="one")]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), str(path))
+        notary.sign(nbformat.read(str(path), 4))
+        if source == "a":
+            ann = await Peer.join(be, "ann", "n.ipynb")
+    await ann.until(lambda: str(ann.cells[0]["source"]) == "b")
+    assert _trust(ann) == [False]
+
+
+def _trust(peer):
+    return [cell["metadata"].to_py().get("trusted") for cell in peer.cells]
+
+
+async def _trusted(someone):
+    model = await someone.json("GET", "api/contents/n.ipynb")
+    return model["content"]["cells"][0]["metadata"]["trusted"]
