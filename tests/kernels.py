@@ -39,6 +39,9 @@ class FrontEnd:
 
     async def send(self, kind, content=None, channel="shell", **more):
         """Send a message; give the id."""
+        if kind == "execute_request":
+            # Older kernels do not answer without it.
+            content = {"silent": False, **(content or {})}
         header = {
             "msg_id": uuid.uuid4().hex,
             "msg_type": kind,
@@ -111,7 +114,7 @@ class FrontEnd:
 
     async def run(self, code, **content):
         """Run code and give the reply."""
-        default = {"code": code, "allow_stdin": True, "user_expressions": {}, "silent": False}
+        default = {"code": code, "allow_stdin": True, "user_expressions": {}}
         return await self.ask("execute_request", {**default, **content})
 
     async def text(self, expression):
