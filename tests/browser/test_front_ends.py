@@ -1,4 +1,4 @@
-"""JupyterLab and Notebook 7 in a real browser, as reader, runner and author."""
+"""JupyterLab, Notebook 7 and NBClassic in a real browser, as reader, runner and author."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def home(tmp_path_factory):
         f"c.AccountsIdentityProvider.users = {users!r}\n"
         f"c.ServerApp.root_dir = {str(home / 'root')!r}\n"
         "c.ServerApp.jpserver_extensions = "
-        "{'jupyter_authz': True, 'jupyterlab': True, 'notebook': True}\n"
+        "{'jupyter_authz': True, 'jupyterlab': True, 'notebook': True, 'nbclassic': True}\n"
         f"c.JupyterAuthz.roles = {ROLES!r}\n"
     )
     settings = home / "config" / "labconfig" / "page_config.json"
@@ -221,3 +221,32 @@ def test_a_runner_whose_notebook_has_changed(signed_in, server, home):
     output = page.locator(".jp-OutputArea").first
     expect(output).to_contain_text("saved cells of this notebook", timeout=SECONDS)
     expect(page.get_by_text("Python 3 (ipykernel) | Idle")).to_be_visible()
+
+
+@pytest.mark.parametrize("name", ["rita", "rose", "ann"])
+def test_nbclassic(signed_in, server, home, name):
+    """It goes read-only by itself, runs saved cells, and saves for who may."""
+    page = signed_in(name)
+    dialogs = []
+    page.on("dialog", lambda dialog: (dialogs.append(dialog.message), dialog.accept()))
+    page.goto(f"http://127.0.0.1:{server}/nbclassic/notebooks/dash/d.ipynb")
+    expect(page.locator(".code_cell")).to_have_count(2, timeout=SECONDS)
+    if name == "rita":
+        expect(page.get_by_text("Kernel error")).to_be_visible(timeout=SECONDS)
+    else:
+        expect(page.locator(".kernel_idle_icon")).to_be_visible(timeout=SECONDS)
+        page.locator(".code_cell .CodeMirror").first.click()
+        page.keyboard.press("Shift+Enter")
+        expect(page.locator(".output_area").first).to_contain_text("hello 42", timeout=SECONDS)
+    page.keyboard.press("Control+s")
+    page.wait_for_timeout(3000)
+    count = 0 if name == "ann" else 1
+    expect(page.get_by_text("(read only)")).to_have_count(count)
+    expect(page.locator(".modal-dialog:visible")).to_have_count(0)
+    saved = [request for request in page.seen if request[0] == "PUT" and "d.ipynb" in request[1]]
+    assert len(saved) == 1 - count
+    # It asks for a kernel once, and shows that there is none.
+    denied = {request: count for request, count in refused(page).items() if request[2] == 403}
+    denied.pop(("POST", "/nbdime/api/isgit", 403), None)
+    assert denied == ({("POST", "/api/sessions", 403): 1} if name == "rita" else {})
+    assert dialogs == []
