@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-from collections import Counter
-
 import nbformat
 import pytest
-from jupyter_server.auth import passwd
-from playwright.sync_api import expect, sync_playwright
-from serving import Client, serving
-
-BROWSER = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
-pytestmark = pytest.mark.skipif(
-    BROWSER is None and not os.environ.get("CI"), reason="no Chromium on this machine"
+from browsing import (
+    PAGES,
+    SECONDS,
+    needs_browser,
+    open_notebook,
+    refused,
+    run_first,
+    wait_for_kernel,
 )
+from playwright.sync_api import expect
 
-SECONDS = 30_000  # milliseconds, as Playwright counts
+pytestmark = needs_browser
+EXTENSIONS = ("jupyter_authz", "jupyterlab", "notebook", "nbclassic")
 # What belongs to other packages' front ends and would only be in the way.
 DISABLED = (
     "@jupyter/collaboration-extension",
@@ -27,130 +25,6 @@ DISABLED = (
     "@jupyterlab/git",
     "nbdime-jupyterlab",
 )
-PAGES = {"lab": "lab/tree/dash/d.ipynb", "notebook": "notebooks/dash/d.ipynb"}
-ROLES = [
-    {"name": "author", "users": ["ann"], "allow": ["*"]},
-    {"name": "reader", "users": ["rita"], "allow": ["read:contents"]},
-    {
-        "name": "runner",
-        "users": ["rose"],
-        "allow": [
-            "read:contents!path=dash/**",
-            "execute:kernels,sessions,cells!path=dash/**",
-        ],
-    },
-]
-
-
-@pytest.fixture(autouse=True)
-def jp_asyncio_loop():
-    """Have no other loop: Playwright runs its own."""
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """Give a server's files: a notebook, three accounts, the policy."""
-    home = tmp_path_factory.mktemp("browser")
-    (home / "root" / "dash").mkdir(parents=True)
-    users = {
-        name: {
-            "hashed_password": passwd(name, algorithm="sha256"),
-            "hashed_tokens": [passwd(name, algorithm="sha256")],
-        }
-        for name in ("ann", "rita", "rose")
-    }
-    (home / "config.py").write_text(
-        "c.ServerApp.identity_provider_class = 'jupyter_authz.AccountsIdentityProvider'\n"
-        f"c.AccountsIdentityProvider.users = {users!r}\n"
-        f"c.ServerApp.root_dir = {str(home / 'root')!r}\n"
-        "c.ServerApp.jpserver_extensions = "
-        "{'jupyter_authz': True, 'jupyterlab': True, 'notebook': True, 'nbclassic': True}\n"
-        f"c.JupyterAuthz.roles = {ROLES!r}\n"
-    )
-    settings = home / "config" / "labconfig" / "page_config.json"
-    settings.parent.mkdir(parents=True)
-    settings.write_text(json.dumps({"disabledExtensions": dict.fromkeys(DISABLED, True)}))
-    return home
-
-
-@pytest.fixture(scope="module")
-def server(home):
-    """Run the server."""
-    with serving(home, f"--config={home}/config.py") as port:
-        yield port
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Run the browser."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def signed_in(home, server, browser):
-    """Give a function that signs somebody in and gives them a page."""
-    cells = [nbformat.v4.new_code_cell("print('hello', 6 * 7)"), nbformat.v4.new_code_cell("2")]
-    metadata = {"kernelspec": {"name": "python3", "display_name": "Python", "language": "python"}}
-    notebook = nbformat.v4.new_notebook(cells=cells, metadata=metadata)
-    nbformat.write(notebook, str(home / "root" / "dash" / "d.ipynb"))
-    contexts = []
-
-    def sign_in(name):
-        context = browser.new_context(viewport={"width": 1200, "height": 800})
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(SECONDS)
-        page.seen = Counter()
-
-        def note(response):
-            path = response.url.partition("?")[0].split(str(server))[-1]
-            page.seen[response.request.method, path, response.status] += 1
-
-        page.on("response", note)
-        page.goto(f"http://127.0.0.1:{server}/login")
-        page.fill("input[name=username]", name)
-        page.fill("input[name=password]", name)
-        page.press("input[name=password]", "Enter")
-        page.wait_for_url(lambda url: "login" not in url)
-        return page
-
-    yield sign_in
-    for context in contexts:
-        context.close()
-    ann = Client(server, "ann")
-    for session in ann.request("GET", "api/sessions").json:
-        ann.request("DELETE", f"api/sessions/{session['id']}")
-
-
-def open_notebook(page, server, front_end):
-    """Open the notebook, up to where its cells are shown."""
-    page.goto(f"http://127.0.0.1:{server}/{PAGES[front_end]}")
-    expect(page.locator(".jp-CodeCell")).to_have_count(2, timeout=SECONDS)
-
-
-def wait_for_kernel(page, server):
-    """Wait for the kernel to be idle, and for the front end to have noticed."""
-    ann = Client(server, "ann")
-    for _ in range(100):
-        states = [s["kernel"]["execution_state"] for s in ann.request("GET", "api/sessions").json]
-        if states == ["idle"]:
-            break
-        page.wait_for_timeout(200)
-    page.wait_for_timeout(1000)
-
-
-def run_first(page):
-    """Run the first cell."""
-    page.locator(".jp-CodeCell .cm-content").first.click()
-    page.keyboard.press("Shift+Enter")
-
-
-def refused(page):
-    """Give the requests that failed."""
-    return {request: count for request, count in page.seen.items() if request[2] >= 400}
 
 
 @pytest.mark.parametrize("front_end", PAGES)
