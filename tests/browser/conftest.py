@@ -34,6 +34,7 @@ def home(tmp_path_factory, request):
         "c.ServerApp.identity_provider_class = 'jupyter_authz.AccountsIdentityProvider'\n"
         f"c.AccountsIdentityProvider.users = {users!r}\n"
         f"c.ServerApp.root_dir = {str(home / 'root')!r}\n"
+        f"c.SQLiteYStore.db_path = {str(home / 'rooms.db')!r}\n"
         f"c.ServerApp.jpserver_extensions = {dict.fromkeys(request.module.EXTENSIONS, True)!r}\n"
         f"c.JupyterAuthz.roles = {ROLES!r}\n"
     )

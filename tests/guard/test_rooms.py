@@ -28,12 +28,13 @@ SECONDS = 10
 
 
 @pytest.fixture
-def be(serve, jp_server_config, jp_asyncio_loop):
+def be(serve, jp_server_config, jp_asyncio_loop, tmp_path):
     """Run a server with collaboration, on which ann and wes write and rita reads."""
     jp_server_config.ServerApp.jpserver_extensions.update(
         jupyter_server_ydoc=True, jupyter_server_fileid=True
     )
     jp_server_config.YDocExtension.document_save_delay = 0.1
+    jp_server_config.SQLiteYStore.db_path = str(tmp_path / "rooms.db")
     be = serve(
         roles=[
             allowing("*", users=["ann", "wes"], name="writers"),
