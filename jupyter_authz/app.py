@@ -189,6 +189,14 @@ class JupyterAuthz(ExtensionApp):
     def _link(self, serverapp: ServerApp) -> None:
         super()._link_jupyter_server_extension(serverapp)
         self.check_configuration()
+        start_loop = serverapp.start_ioloop
+
+        def start_loop_and_begin() -> None:
+            serverapp.io_loop.add_callback(self._begin)
+            start_loop()
+
+        # Not every version tells its extensions that it has started.
+        serverapp.start_ioloop = start_loop_and_begin  # type: ignore[method-assign]
         if getattr(serverapp, "web_app", None) is not None:
             # Linked late, to a server that is there already.
             self._install()
@@ -323,10 +331,9 @@ class JupyterAuthz(ExtensionApp):
             previous=None if isinstance(previous, PolicyAuthorizer) else previous,
         )
 
-    async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+    def _begin(self) -> None:
         # Here, and not when it is read: now all is there that stays, the server listens already,
         # and a server that only a test has made never gets here.
-        del serverapp
         if self.guard is None or self.guard.is_transparent:
             # INVARIANT: nothing is different; SIGHUP ends the server, as without us.
             # tests/test_reload.py::test_without_a_policy_sighup_ends_the_server

@@ -35,6 +35,9 @@ _STEP_1 = 0
 class Room(Limited):
     """Passes on changes by those who may write the document; of the others, that they are there."""
 
+    # Of jupyter_server_ydoc; found while the request is prepared.
+    room: Any
+
     async def authz_find(self, running: Sessions) -> Resource:
         """Find the document as it is now."""
         del running
