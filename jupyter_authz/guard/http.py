@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from jupyter_authz.policy.engine import Policy
     from jupyter_authz.resources.table import Table
 
+_ROOT = Resource("contents", path="")
 # What answers as if it were not there, where `hide_unreadable` says so.
 _HIDDEN = {
     "contents",
@@ -372,6 +373,9 @@ class Guard:
             return False
         resource = question.resource
         if resource.type not in _HIDDEN or door.request.method == "PUT":
+            return False
+        if resource == _ROOT:
+            # That there are files is no secret, and front ends ask on and on for what has to be.
             return False
         # Of what is started or written anew, nothing is there that could be hidden.
         is_new = question.action != "read" and (

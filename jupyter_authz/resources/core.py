@@ -21,6 +21,7 @@ from jupyter_authz.resources.running import (
     session_kernel,
     session_restarted,
 )
+from jupyter_authz.resources.started import place_of
 from jupyter_authz.resources.table import Ask, Row, public
 
 if TYPE_CHECKING:
@@ -111,6 +112,11 @@ def _session_path(request: Request) -> Any:
     return _given(body("path")(request), "path") if "path" in request.body else None
 
 
+def _session_place(request: Request) -> Any:
+    """Find the document that a session is for."""
+    return place_of(_session_path(request), request.body.get("name"))
+
+
 def _given(value: Any, key: str) -> Any:
     """Give a value that a body names; null is none."""
     if value is None:
@@ -150,7 +156,7 @@ _SESSION = part("session_id")
 _KERNEL_ID = body("kernel", "id")
 _KERNEL = kernel(part("kernel_id"))
 _OWN_KERNEL: Any = {"path": body("path"), "name": _SPEC, "owner": myself}
-_OWN_SESSION: Any = {"path": _session_path, "name": _SESSION_SPEC, "owner": myself}
+_OWN_SESSION: Any = {"path": _session_place, "name": _SESSION_SPEC, "owner": myself}
 
 _CODE_FOR_EVERYBODY = (Ask("write", "config"), Ask("execute", "config"))
 _LOOKS = (Ask("read", "ui"),)

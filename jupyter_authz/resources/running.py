@@ -143,7 +143,8 @@ def session_restarted(source: Source, moved: Source, spec: Source) -> Finder:
         wanted = source(request)
         for model in await _sessions(request):
             if model["id"] == wanted:
-                paths = [model["path"], *filter(None, [moved(request)])]
+                place = started(request.handler.settings).place(model)
+                paths = [place, *filter(None, [moved(request)])]
                 return _kernel(spec(request), request.username, paths)
         return {}
 
@@ -166,11 +167,11 @@ def kernel_at_path(source: Source) -> Finder:
 
 def session_attributes(settings: Mapping[str, Any], model: Mapping[str, Any]) -> Mapping[str, Any]:
     """Give the attributes of a session from its model."""
-    kernel = model.get("kernel") or {}
+    kernel, known = model.get("kernel") or {}, started(settings)
     return {
-        "path": as_path(model["path"]),
+        "path": as_path(known.place(model)),
         "name": as_name(kernel.get("name")),
-        "owner": started(settings).owner_of_session(model["id"]),
+        "owner": known.owner_of_session(model["id"]),
     }
 
 
@@ -227,7 +228,7 @@ def kernels_in(
     def attributes(model: Mapping[str, Any]) -> Mapping[str, Any]:
         kernel = manager.get_kernel(model["id"]) if model["id"] in manager else None
         start = UNKNOWN if kernel is None else known.of(kernel)
-        paths = [s["path"] for s in running if s["kernel"]["id"] == model["id"]]
+        paths = [known.place(s) for s in running if s["kernel"]["id"] == model["id"]]
         return _kernel(model.get("name"), start.owner, [start.path, *paths])
 
     return attributes

@@ -5,6 +5,7 @@ Part of the tables, whose finders ask it; the guard tells for whom a request sta
 
 from __future__ import annotations
 
+import re
 from contextvars import ContextVar
 from functools import wraps
 from inspect import signature
@@ -45,6 +46,27 @@ class Start(NamedTuple):
 
 UNKNOWN = Start()
 
+# What JupyterLab has for a document until its session is made: an id of its own, beside it.
+_STAND_IN = re.compile(r"(?P<directory>(?:.*/)?)[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+def place_of(path: Any, name: Any) -> Any:
+    """Give the path of the document that a new session is for.
+
+    Parameters
+    ----------
+    path
+        Of the session, as it was given.
+    name
+        Of the document.
+    """
+    found = _STAND_IN.fullmatch(path) if isinstance(path, str) else None
+    # INVARIANT: a name that leads elsewhere names nothing.
+    # tests/resources/test_started.py::test_a_session_before_it_has_its_path
+    if found is None or not isinstance(name, str) or not name.strip(". ") or "/" in name:
+        return path
+    return found["directory"] + name
+
 
 class Started:
     """What runs, with how it was started.
@@ -57,6 +79,8 @@ class Started:
     def __init__(self) -> None:
         self._running: WeakKeyDictionary[Any, Start] = WeakKeyDictionary()
         self._sessions: dict[str, str | None] = {}
+        # Of sessions that have a path which only stands in for that of their document.
+        self._places: dict[str, str] = {}
         # Called when a session, and so its kernel, is elsewhere than it was.
         self.on_move: Callable[[], None] = _nothing
 
@@ -72,6 +96,25 @@ class Started:
         """Note who has made a session; of the others only these are still there."""
         kept = {known: owner for known, owner in self._sessions.items() if known in others}
         self._sessions = {**kept, session_id: starter.get()}
+
+    def note_place(self, session_id: str, path: str, name: Any) -> None:
+        """Note the document that a session is for, while its path stands in for it."""
+        self._places = {one: place for one, place in self._places.items() if one in self._sessions}
+        self._places[session_id] = place_of(path, name)
+
+    def forget_place(self, session_id: str) -> None:
+        """Note that a session has another path, which is that of its document."""
+        self._places.pop(session_id, None)
+
+    def place(self, model: Mapping[str, Any]) -> Any:
+        """Give the path of the document that a session is for."""
+        return self._places.get(model.get("id", ""), model["path"])
+
+    def place_to_start(self, session_id: str, path: Any, name: Any) -> Any:
+        """Give the path of the document that a kernel is started for, with its session or later."""
+        if session_id in self._sessions:
+            return self.place({"id": session_id, "path": path})
+        return place_of(path, name)
 
     def owner_of_session(self, session_id: str) -> str | None:
         """Give who made a session."""
@@ -158,7 +201,10 @@ def _note_kernels(noted: Started, manager: Any) -> None:
 def _note_sessions(noted: Started, manager: Any) -> None:
     def make_start(start_kernel: Callable[..., Any]) -> Any:
         async def start_kernel_at_its_place(*args: Any, **kwargs: Any) -> Any:
-            before = _place.set(signature(start_kernel).bind(*args, **kwargs).arguments["path"])
+            given = signature(start_kernel).bind(*args, **kwargs).arguments
+            before = _place.set(
+                noted.place_to_start(given["session_id"], given["path"], given.get("name"))
+            )
             try:
                 return await start_kernel(*args, **kwargs)
             finally:
@@ -170,6 +216,7 @@ def _note_sessions(noted: Started, manager: Any) -> None:
         async def create_session_noted(manager: Any, *args: Any, **kwargs: Any) -> Any:
             model = await create_session(manager, *args, **kwargs)
             noted.note_session(model["id"], {one["id"] for one in await manager.list_sessions()})
+            noted.note_place(model["id"], model["path"], kwargs.get("name"))
             noted.on_move()
             return model
 
@@ -178,6 +225,8 @@ def _note_sessions(noted: Started, manager: Any) -> None:
     def make_move(change_session: Callable[..., Any]) -> Any:
         async def change_session_noted(manager: Any, *args: Any, **kwargs: Any) -> Any:
             changed = await ensure_async(change_session(manager, *args, **kwargs))
+            if "path" in kwargs:
+                noted.forget_place(args[0] if args else kwargs["session_id"])
             noted.on_move()
             return changed
 

@@ -313,3 +313,11 @@ async def test_what_may_not_be_read_is_not_there(serve):
     page = await ann.fetch("GET", "files/secret/x.txt", headers={"Accept": "text/html"})
     assert (page.code, b"Not Found" in page.body) == (404, True)
     await be("root").status("DELETE", f"api/kernels/{kernel}")
+
+
+async def test_the_root_is_refused_not_hidden(serve):
+    """That there are files is no secret, and JupyterLab asks on and on for a root that is not."""
+    be = serve(roles=[allowing("read:kernels")], hide_unreadable=True)
+    assert await be("ann").status("GET", "api/contents") == 403
+    assert await be("ann").status("GET", "api/contents/") == 403
+    assert await be("ann").status("GET", "api/contents/x") == 404

@@ -17,7 +17,9 @@ ROLES = [
     allowing("*", users=["root"], name="root"),
     allowing("execute:compute!path=a/**", users=["cy"], name="cy"),
     allowing("execute:compute!path=b/**", users=["di"], name="di"),
+    allowing("execute:compute!path=a/x.ipynb", users=["ed"], name="ed"),
 ]
+STAND_IN = "1ab551ea-0c1d-4d6e-9f00-0123456789ab"
 
 
 class Something:
@@ -211,3 +213,39 @@ async def test_what_a_terminal_is_started_with(be):
     connection.close()
     assert not hurt.exists()
     assert await ann.status("DELETE", "api/terminals/mine") == 204
+
+
+async def test_a_session_before_it_has_its_path(be):
+    """JupyterLab's sessions begin beside their document: they are that document's all the same."""
+    ed = be("ed")
+
+    def begun(name, directory="a/", kind="notebook"):
+        return {"path": f"{directory}{STAND_IN}", "name": name, "type": kind, "kernel": {}}
+
+    for name, directory in (
+        ("y.ipynb", "a/"),
+        ("x.ipynb", "b/"),
+        ("x.ipynb", ""),
+        ("../a/x.ipynb", "a/"),
+        ("..", "a/x.ipynb/"),
+        ("", "a/"),
+        (None, "a/"),
+    ):
+        assert await ed.status("POST", "api/sessions", begun(name, directory)) == 403, name
+    made = await ed.json("POST", "api/sessions", begun("x.ipynb"))
+    where = f"api/sessions/{made['id']}"
+    kernel = f"api/kernels/{made['kernel']['id']}"
+    # Another name does not make it another document's.
+    assert await ed.status("PATCH", where, {"name": "y.ipynb"}) == 200
+    assert [await ed.status("GET", path) for path in (where, kernel)] == [200, 200]
+    changed = await ed.json("PATCH", where, {"kernel": {"name": "python3"}})
+    kernel = f"api/kernels/{changed['kernel']['id']}"
+    assert await ed.status("GET", kernel) == 200
+    assert await ed.status("PATCH", where, {"path": f"a/{STAND_IN[::-1]}"}) == 403
+    assert await ed.status("PATCH", where, {"path": "a/x.ipynb"}) == 200
+    assert [await ed.status("GET", path) for path in (where, kernel)] == [200, 200]
+    # Who moves it to such a path means that path.
+    back = f"a/{STAND_IN}"
+    assert await be("root").status("PATCH", where, {"path": back, "name": "x.ipynb"}) == 200
+    assert [await ed.status("GET", path) for path in (where, kernel)] == [403, 403]
+    assert await be("cy").status("GET", kernel) == 200
