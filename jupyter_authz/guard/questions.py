@@ -5,10 +5,11 @@ Stands between the tables and the decision.
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 from jupyter_authz.model import Question, values_of
-from jupyter_authz.resources.links import with_targets
+from jupyter_authz.resources.links import with_links_below, with_targets
 from jupyter_authz.resources.table import as_path
 
 if TYPE_CHECKING:
@@ -69,6 +70,10 @@ async def _resolved(ask: Ask, resource: Resource, request: Request, door: Door) 
         tree = resource.path if ask.tree is True else as_path(ask.tree(request))
         if await is_directory(door, tree):
             resource = resource._replace(whole=True)
+            if ask.links:
+                # In a thread: it may be large.
+                look = asyncio.to_thread(with_links_below, door.contents_manager, resource.path)
+                resource = resource._replace(path=await door.settle(look))
     return resource
 
 

@@ -179,7 +179,14 @@ ROWS = (
                     when=body("copy_from"),
                     tree=body("copy_from"),
                 ),
-                Ask("read", "contents", path=body("copy_from"), when=body("copy_from"), tree=True),
+                Ask(
+                    "read",
+                    "contents",
+                    path=body("copy_from"),
+                    when=body("copy_from"),
+                    tree=True,
+                    links=True,
+                ),
             ),
             "PUT": (
                 Ask("write", "contents", path=PATH),

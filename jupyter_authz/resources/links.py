@@ -71,6 +71,42 @@ def with_targets(contents_manager: Any, value: Value) -> Value:
     return values if values != (value,) else value
 
 
+def with_links_below(contents_manager: Any, value: Value) -> Value:
+    """Give directories with those that the links below them lead to, and the links below these.
+
+    Parameters
+    ----------
+    contents_manager
+        Of the server.
+    value
+        One normalised path or several.
+
+    Returns
+    -------
+    Value
+        None, unknown, where a link leads out of the root.
+    """
+    paths = values_of(value)
+    if paths is None or not isinstance(contents_manager, FileManagerMixin):
+        return value
+    root: Any = contents_manager.root_dir  # type: ignore[attr-defined]  # all that mix it in have it
+    found, unseen = list(paths), list(paths)
+    while unseen:
+        for directory, names, files in os.walk(os.path.join(root, unseen.pop())):  # noqa: PTH118
+            for name in (*names, *files):
+                place = f"{directory}/{name}"
+                if not _is_link(place):
+                    continue
+                # INVARIANT: tests/resources/test_links.py::test_a_copy_follows_the_links_below
+                target = _target(root, place)
+                if target is None:
+                    return None
+                if target not in found:
+                    found.append(target)
+                    unseen.append(target)
+    return tuple(found) if len(found) > 1 else found[0]
+
+
 @lru_cache(maxsize=1024)
 def _leads_elsewhere(second: int, contents_manager: Any, path: str) -> bool:
     """Whether a path may mean another, looked at once in a second.

@@ -59,6 +59,8 @@ class Ask:
     tree
         Whether, if the path is a directory, all below it is asked for too. A source gives another
         path that tells: a directory is moved with all below it.
+    links
+        Whether, of a directory, what links below it lead to is asked for too: copying follows them.
     when
         Asked only if this gives something.
     enough
@@ -74,6 +76,7 @@ class Ask:
     finder: Finder | None = None
     scope: Scope = "this"
     tree: bool | Source = False
+    links: bool = False
     when: Source | None = None
     enough: tuple[tuple[Action, str], ...] = ()
     # The question itself, where nothing in it depends on the request.

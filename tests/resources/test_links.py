@@ -143,3 +143,23 @@ def test_what_is_no_link_stays(be):
 def test_a_manager_without_a_file_system_has_no_links():
     """Its paths are names, whatever the server's file system holds under them."""
     assert with_targets(object(), "etc") == "etc"
+
+
+async def test_a_copy_follows_the_links_below(be):
+    """And so what they lead to is asked, too, at any depth and whatever a role denies."""
+    for link, target in {
+        "open/deep/l.txt": "../../secret/s.txt",
+        "open/kept/far": "../deep2",
+        "open/deep2/nearer": "../deep",
+        "open/fine/x.txt": "../x.txt",
+        "open/away/out": str(be.root.parent / "outside"),
+    }.items():
+        (be.root / link).parent.mkdir(exist_ok=True)
+        (be.root / link).symlink_to(target)
+    expected = {"deep": 403, "kept": 403, "deep2": 403, "fine": 201, "away": 403}
+    for source, status in expected.items():
+        copy = {"copy_from": f"open/{source}"}
+        assert await be("ann").status("POST", "api/contents/open", copy) == status, source
+        assert await be("root").status("POST", "api/contents/secret", copy) == 201, source
+    copies = [path.name for path in (be.root / "open").iterdir() if "Copy" in path.name]
+    assert copies == ["fine-Copy1"]
