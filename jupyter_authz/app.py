@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
+from jupyter_core.paths import jupyter_config_path, jupyter_path
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, Dict, Enum, List
 from traitlets.config import Application
@@ -18,6 +20,7 @@ from jupyter_authz.guard.http import Guard
 from jupyter_authz.guard.trust import sign_for_each_user
 from jupyter_authz.identity import AccountsIdentityProvider
 from jupyter_authz.policy.base import BASE_PERMISSIONS
+from jupyter_authz.policy.closed import Closed
 from jupyter_authz.policy.engine import Policy
 from jupyter_authz.policy.filesystem import is_case_insensitive
 from jupyter_authz.policy.garbage import keep_from_collection
@@ -318,6 +321,38 @@ class JupyterAuthz(ExtensionApp):
             (base, *read_roles(self.roles, grammar)),
             memberships,
             case_folded_denies=is_case_insensitive(self.serverapp.contents_manager),
+            closed=self._closed(),
+        )
+
+    def _closed(self) -> Closed | None:
+        """Give the files of the server that lie below its root."""
+        server = self.serverapp
+        assert server is not None
+        root = getattr(server.contents_manager, "root_dir", None)
+        if not isinstance(root, str) or not root:
+            return None
+        files = [
+            *server.loaded_config_files,
+            *self.loaded_config_files,
+            *self._files_of_others(),
+        ]
+        notary = getattr(server.contents_manager, "notary", None)
+        directories = {*jupyter_config_path(), *jupyter_path(), server.config_dir, server.data_dir}
+        secrets: list[str | None] = [
+            server.cookie_secret_file,
+            getattr(notary, "secret_file", None),
+            getattr(notary, "db_file", None),
+        ]
+        return Closed(
+            root,
+            (
+                *files,
+                *directories,
+                server.runtime_dir,
+                *secrets,
+            ),
+            # Jupyter looks into the directory that it was started in, too.
+            (os.getcwd(), *(os.path.dirname(file) for file in files)),  # noqa: PTH109, PTH120
         )
 
     def _install_authorizer(self) -> None:

@@ -65,6 +65,7 @@ class Recorder:
 # What the operator reads where no rule of the policy was decisive.
 _EXPLANATIONS = {
     "no-role": "no role of this user allows it",
+    "closed": "configuration, keys and run-time files of the server are nobody's",
     "hook": "JupyterHandler.user_is_authorized did not return True",
     "authorizer": "the configured authorizer did not return True",
     "cross-site": "a page of another site asked for it",

@@ -57,6 +57,7 @@ _DEEDS = {
     ("write", "trust_notebook"): "trust this notebook",
 }
 _OTHER_MESSAGES = {
+    "closed": "This belongs to the server itself, which shows it to nobody here, nor changes it.",
     "cross-site": "This link came from another site, and following it would run or change "
     "something.",
     "error": "This server could not decide whether you may do this, so you may not. Tell those "

@@ -19,11 +19,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from jupyter_authz.model import Question
+    from jupyter_authz.policy.closed import Closed
     from jupyter_authz.policy.roles import Role
 
 ALLOWED = Decision(allowed=True, reason="allowed")
 NO_ROLE = Decision(allowed=False, reason="no-role")
 DENIED_BY_ROLE = Decision(allowed=False, reason="denied-by-role")
+CLOSED = Decision(allowed=False, reason="closed")
 _DECISIONS = {True: ALLOWED, False: DENIED_BY_ROLE, None: NO_ROLE}
 
 # What is kept resolved: subjects times the types and actions that they were asked about. Some
@@ -54,6 +56,8 @@ class Policy:
         Groups from configuration by username, added to those of each subject.
     case_folded_denies
         Whether a deny matches paths whatever their case, for case-insensitive file systems.
+    closed
+        What no role lets anybody at.
     """
 
     def __init__(
@@ -62,9 +66,11 @@ class Policy:
         memberships: Mapping[str, tuple[str, ...]] | None = None,
         *,
         case_folded_denies: bool = False,
+        closed: Closed | None = None,
     ) -> None:
         self.roles = tuple(roles)
         self._memberships = memberships or {}
+        self._closed = closed or None
         self._people = Memberships(self.roles)
         self._fold: Callable[[str], str] | None = fold if case_folded_denies else None
         self._index = Index(self._fold)
@@ -88,9 +94,13 @@ class Policy:
         Returns
         -------
         Decision
-            One of three constants; `explain` tells which rules made it so.
+            One of four constants; `explain` tells which rules made it so.
         """
         resource = question.resource
+        # INVARIANT: no role lets anybody at the files of the policy and the server.
+        # tests/guard/test_closed.py::test_nobody_is_let_at_the_files_of_the_server
+        if self._closed is not None and self._closed.covers(resource):
+            return CLOSED
         asked = (subject.username, subject.groups, resource.type, question.action)
         # Resolving is remembered, decisions are not.
         keys = self._resolved.get(asked)

@@ -1,0 +1,68 @@
+"""What makes the policy and the server is nobody's, even where it lies under the root."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from serving import Client, serving
+
+from jupyter_authz import new_token
+
+TEXT = {"type": "file", "format": "text", "content": "c.JupyterAuthz.roles = None"}
+
+
+@pytest.fixture(scope="module")
+def ann(tmp_path_factory):
+    """Give somebody who may do everything, on a server whose root has all its files."""
+    home = tmp_path_factory.mktemp("closed")
+    token, hashed = new_token()
+    (home / "config.py").write_text(
+        "c.ServerApp.identity_provider_class = 'jupyter_authz.AccountsIdentityProvider'\n"
+        f"c.AccountsIdentityProvider.users = {{'ann': {{'hashed_tokens': [{hashed!r}]}}}}\n"
+        f"c.ServerApp.root_dir = {str(home)!r}\n"
+        "c.JupyterAuthz.roles = [{'name': 'all', 'users': ['*'], 'allow': ['*']}]\n"
+    )
+    (home / "notes").mkdir()
+    (home / "notes" / "n.txt").write_text("n")
+    (home / "link").symlink_to("config.py")
+    with serving(home, f"--config={home}/config.py") as port:
+        yield Client(port, token)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "api/contents/config.py", None),
+        ("GET", "api/contents/CONFIG.PY", None),
+        ("GET", "api/contents/link", None),
+        ("GET", "files/config.py", None),
+        ("PUT", "api/contents/config.py", TEXT),
+        ("PUT", "api/contents/link", TEXT),
+        ("DELETE", "api/contents/config.py", None),
+        ("PATCH", "api/contents/config.py", {"path": "notes/c.py"}),
+        ("PATCH", "api/contents/notes/n.txt", {"path": "config.py"}),
+        ("POST", "api/contents/notes", {"copy_from": "config.py"}),
+        # Not there yet: the server would read them the next time.
+        ("PUT", "api/contents/jupyter_server_config.py", TEXT),
+        ("PUT", "api/contents/jupyter_authz_config.json", TEXT),
+        ("PUT", "api/contents/jupyter_server_config.d/x.json", TEXT),
+        ("PUT", "api/contents/config/x.json", TEXT),
+        ("GET", "api/contents/config", None),
+        ("DELETE", "api/contents/config", None),
+        ("GET", "api/contents/runtime", None),
+    ],
+)
+def test_nobody_is_let_at_the_files_of_the_server(ann, method, path, body):
+    """By whatever way."""
+    reply = ann.request(method, path, body)
+    assert (reply.status, json.loads(reply.body).get("reason")) == (403, "closed")
+
+
+def test_what_is_beside_them(ann):
+    """It is anybody's as the roles say, and lists do not have the others."""
+    names = {one["name"] for one in ann.request("GET", "api/contents").json["content"]}
+    assert "notes" in names
+    assert not names & {"config.py", "link", "config", "runtime"}
+    assert ann.request("GET", "api/contents/notes/n.txt").json["content"] == "n"
+    assert ann.request("PUT", "api/contents/notes/jupyter_server_config.py", TEXT).status == 201
