@@ -10,15 +10,21 @@ import json
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, MutableMapping
 
 # Of what a front end of JupyterLab says: the document in front, and all that are open.
 _CURRENT, _OPEN = "current", "documents"
+# Who it is, and whether the document is saved by itself, which the server looks at.
+_PERSON, _SAVING = "user", "autosave"
+_NAMES = ("username", "name", "display_name")
 # What stands before the path of a document that several edit at once.
 _DRIVE = "RTC:"
+_NOTHING: Any = object()
+# Clients of one room; anybody in it can make up any number of them.
+_MOST = 10_000
 
 
-def presence_for(message: bytes, may_read: Callable[[str], bool]) -> bytes:
+def presence_for(message: bytes, may_read: Callable[[str], bool]) -> bytes | None:
     """Give a message of the awareness protocol as somebody may see it.
 
     Parameters
@@ -28,6 +34,50 @@ def presence_for(message: bytes, may_read: Callable[[str], bool]) -> bytes:
     may_read
         Tells of a contents path whether they may read it.
     """
+    return _changed(message, lambda _, state: _state_for(state, may_read))
+
+
+def presence_from(
+    message: bytes, user: Any, clients: MutableMapping[int, str], *, may_write: bool
+) -> bytes | None:
+    """Give a message of the awareness protocol as somebody may send it; None if they may not.
+
+    Parameters
+    ----------
+    message
+        As it came, its type in front.
+    user
+        Jupyter's user, whose it is.
+    clients
+        Whose the clients of the room are, by their numbers; new ones are added.
+    may_write
+        Whether what it says of the document's saving counts.
+    """
+
+    def own(client: int, state: Any) -> Any:
+        # INVARIANT: nobody is there in the name of another, nor as what cannot be.
+        # tests/guard/test_rooms.py::test_nobody_is_there_for_another
+        if client not in clients and len(clients) < _MOST:
+            clients[client] = user.username
+        if clients.get(client) != user.username:
+            return _NOTHING
+        if state is None:
+            return state
+        if not isinstance(state, dict):
+            return _NOTHING
+        said = state if may_write else {k: v for k, v in state.items() if k != _SAVING}
+        person = said.get(_PERSON)
+        if person is None:
+            return said
+        if not isinstance(person, dict):
+            return _NOTHING
+        true = {name: getattr(user, name, None) or user.username for name in _NAMES}
+        return {**said, _PERSON: {**person, **{k: v for k, v in true.items() if k in person}}}
+
+    return _changed(message, own)
+
+
+def _changed(message: bytes, change: Callable[[int, Any], Any]) -> bytes | None:
     from pycrdt import (  # noqa: PLC0415 - only where installed
         Decoder,
         Encoder,
@@ -35,13 +85,23 @@ def presence_for(message: bytes, may_read: Callable[[str], bool]) -> bytes:
         read_message,
     )
 
-    decoder, encoder = Decoder(read_message(message[1:])), Encoder()
-    count = decoder.read_var_uint()
-    encoder.write_var_uint(count)
-    for _ in range(count):
-        encoder.write_var_uint(decoder.read_var_uint())
-        encoder.write_var_uint(decoder.read_var_uint())
-        state = _state_for(json.loads(decoder.read_var_string()), may_read)
+    kept = []
+    try:
+        decoder = Decoder(read_message(message[1:]))
+        for _ in range(decoder.read_var_uint()):
+            client, clock = decoder.read_var_uint(), decoder.read_var_uint()
+            state = change(client, json.loads(decoder.read_var_string()))
+            if state is not _NOTHING:
+                kept.append((client, clock, state))
+    except (IndexError, RuntimeError, ValueError):
+        return None
+    if not kept:
+        return None
+    encoder = Encoder()
+    encoder.write_var_uint(len(kept))
+    for client, clock, state in kept:
+        encoder.write_var_uint(client)
+        encoder.write_var_uint(clock)
         encoder.write_var_string(json.dumps(state))
     return create_awareness_message(encoder.to_bytes())
 

@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from jupyter_core.utils import ensure_async
 
 from jupyter_authz.guard import hook
 from jupyter_authz.guard.connections import Limited
 from jupyter_authz.guard.parties import hook_agrees
-from jupyter_authz.guard.presence import presence_for
+from jupyter_authz.guard.presence import presence_for, presence_from
+from jupyter_authz.guard.stand import Stand
 from jupyter_authz.guard.trust import keep_trust_out
 from jupyter_authz.model import Question, Resource
 from jupyter_authz.resources.links import with_targets
 from jupyter_authz.resources.requests import Request
 from jupyter_authz.resources.table import as_path
-from jupyter_authz.resources.ydoc import is_document, path_of_room
+from jupyter_authz.resources.ydoc import is_document, note_timeline, path_of_room
 
 if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
     from jupyter_authz.model import Action
     from jupyter_authz.policy.engine import Policy
     from jupyter_authz.resources.running import Sessions
@@ -30,6 +35,9 @@ if TYPE_CHECKING:
 # The first bytes of messages: of the Y protocols, and of jupyter_server_ydoc.
 _SYNC, _AWARENESS, _RAW = range(3)
 _STEP_1 = 0
+
+# Of each room, whose its clients are.
+_CLIENTS: MutableMapping[Any, dict[int, str]] = WeakKeyDictionary()
 
 
 class Room(Limited):
@@ -73,9 +81,15 @@ class Room(Limited):
 
     def on_message(self, message: str | bytes) -> Any:
         """Take a message from the front end."""
-        # INVARIANT: of who may not write, only questions and presence pass.
+        # INVARIANT: of who may not write, only presence and questions pass.
         # tests/guard/test_rooms.py::test_readers_change_nothing
-        if self.authz_may("write") or _changes_nothing(message):
+        if isinstance(message, bytes) and message[:1] == bytes([_AWARENESS]):
+            clients = _CLIENTS.setdefault(self.room, {})
+            told = presence_from(
+                message, self.current_user, clients, may_write=self.authz_may("write")
+            )
+            return None if told is None else super().on_message(told)
+        if self.authz_may("write") or _asks(message):
             return super().on_message(message)
         if isinstance(message, bytes) and message[:1] == bytes([_RAW]):
             self._answer_save(message)
@@ -88,6 +102,8 @@ class Room(Limited):
         if policy is not None and is_presence and self.authz_resource.type == "collaboration":
             # INVARIANT: tests/guard/test_rooms.py::test_presence_names_what_may_be_read
             message = presence_for(message, partial(self._may_read, policy))
+            if message is None:
+                return None
         return super().write_message(message, binary)
 
     def _may_read(self, policy: Policy, path: str) -> bool:
@@ -108,8 +124,17 @@ class Room(Limited):
         self.write_message(encoder.to_bytes(), binary=True)
 
 
-def _changes_nothing(message: str | bytes) -> bool:
-    """Whether a message asks for what there is, or tells who is there."""
-    if not isinstance(message, bytes) or len(message) < 2:  # noqa: PLR2004 - type and one more
-        return False
-    return message[0] == _AWARENESS or (message[0], message[1]) == (_SYNC, _STEP_1)
+class Timeline(Stand):
+    """Makes a document to go back in, and notes of which it is made."""
+
+    def finish(self, chunk: str | bytes | dict[str, Any] | None = None) -> Any:
+        """Answer."""
+        if isinstance(chunk, str) and self.get_status() == HTTPStatus.OK:
+            made = json.loads(chunk)
+            note_timeline(made["forkRoom"], made["roomId"])
+        return super().finish(chunk)
+
+
+def _asks(message: str | bytes) -> bool:
+    """Whether a message asks for what there is."""
+    return isinstance(message, bytes) and message[:2] == bytes([_SYNC, _STEP_1])

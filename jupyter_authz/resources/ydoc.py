@@ -15,10 +15,24 @@ _PRESENCE = "JupyterLab:globalAwareness"
 _HANDLERS = "jupyter_server_ydoc.handlers"
 
 
+# Of each document to go back in, the room that it is made from.
+_MADE_FROM: dict[str, str] = {}
+
+
+def note_timeline(fork: str, room: str) -> None:
+    """Note which room a document to go back in is made from."""
+    from jupyter_server_ydoc.handlers import FORK_DOCUMENTS  # noqa: PLC0415 - only where installed
+
+    for gone in _MADE_FROM.keys() - FORK_DOCUMENTS.keys():
+        del _MADE_FROM[gone]
+    _MADE_FROM[fork] = room
+
+
 def _document(request: Request, room: str) -> Any:
     """Find the document of a room, named ``format:type:file-id``, or of a fork of one."""
     from jupyter_server_ydoc.handlers import FORK_ROOMS  # noqa: PLC0415 - only where installed
 
+    room = _MADE_FROM.get(room, room)
     if room in FORK_ROOMS:
         room = FORK_ROOMS[room]["root_roomid"]
     file_id = room.split(":", 2)[2] if room.count(":") >= 2 else None  # noqa: PLR2004 - see above
@@ -45,6 +59,13 @@ def _named(request: Request) -> Any:
     return _document(request, part(0)(request) or "")
 
 
+def _gone_back_in(request: Request) -> Any:
+    """Find the document that is gone back in, which its handler takes from the query string."""
+    # INVARIANT: tests/guard/test_rooms.py::test_going_back
+    given = request.handler.request.query_arguments.get("forkRoom")
+    return _document(request, given[0].decode("utf-8", "replace")) if given else None
+
+
 _PATH = relative(part(0))
 _DOCUMENT = (Ask("read", "contents", path=_PATH),)
 
@@ -68,6 +89,16 @@ ROWS = (
         "contents",
         asks={"GET": (*_DOCUMENT, Ask("write", "contents", path=_PATH))},
     ),
-    Row(f"{_HANDLERS}.UndoRedoHandler", "contents", path=_named),
+    Row(
+        f"{_HANDLERS}.UndoRedoHandler",
+        "contents",
+        path=_named,
+        asks={
+            "PUT": (
+                Ask("write", "contents", path=_named),
+                Ask("write", "contents", path=_gone_back_in),
+            )
+        },
+    ),
     Row(f"{_HANDLERS}.DocForkHandler", "contents", path=_named),
 )

@@ -24,6 +24,11 @@ from pycrdt import (
 )
 from tornado.httpclient import HTTPClientError
 
+from jupyter_authz.policy.engine import Policy
+from jupyter_authz.policy.permissions import Grammar
+from jupyter_authz.policy.roles import read_roles
+from jupyter_authz.resources.types import TYPES
+
 SECONDS = 10
 
 
@@ -169,6 +174,52 @@ async def test_presence_works(be):
     await ann.until(lambda: any(b"rita" in message for message in ann.present))
 
 
+async def test_nobody_is_there_for_another(be):
+    """Neither by the number of another's client, nor by name; and nothing that cannot be."""
+    ann, rita = await Peer.join(be, "ann"), await Peer.join(be, "rita")
+    await ann.send(presence({ann.doc.client_id: {"user": {"name": "ann", "color": "red"}}}))
+    await rita.until(lambda: states(rita).get(ann.doc.client_id))
+    room = await _room(be, ann.room)
+    for state in ({"user": {"name": "ann"}, "autosave": False}, None, [1, 2], "x", {"user": 5}):
+        await rita.send(presence({ann.doc.client_id: state}, clock=9))
+    for state in ([1, 2], "x", {"user": 5}):
+        await rita.send(presence({rita.doc.client_id: state}))
+    await rita.send(bytes([1, 5]))
+    await rita.send(create_awareness_message(b"\x01\x02\x03\x01{"))
+    said = {"user": {"name": "ann", "username": "ann"}, "autosave": False, "cursors": []}
+    await rita.send(presence({rita.doc.client_id: said}, clock=2))
+    await ann.until(lambda: states(ann).get(rita.doc.client_id))
+    true = {"user": {"name": "rita", "username": "rita"}, "cursors": []}
+    assert states(ann)[rita.doc.client_id] == true
+    assert room.awareness.states[ann.doc.client_id] == {"user": {"name": "ann", "color": "red"}}
+    await ann.write("!")
+    await ann.until(lambda: (be.root / "a.txt").read_text() == "begun!")
+
+
+async def _room(be, name):
+    manager = be.app.extension_manager.extension_apps["jupyter_server_ydoc"]
+    return await next(iter(manager)).ywebsocket_server.get_room(name)
+
+
+def presence(told, clock=1):
+    """Give a message that says of clients who they are."""
+    encoder = Encoder()
+    encoder.write_var_uint(len(told))
+    for client, state in told.items():
+        encoder.write_var_uint(client)
+        encoder.write_var_uint(clock)
+        encoder.write_var_string(json.dumps(state))
+    return create_awareness_message(encoder.to_bytes())
+
+
+def states(peer):
+    """Give what somebody was told of who is there."""
+    seen = Awareness(Doc())
+    for message in peer.present:
+        seen.apply_awareness_update(read_message(message[1:]), "test")
+    return seen.states
+
+
 async def test_presence_names_what_may_be_read(be):
     """Who is there is told to all, what they have open to those who may read it."""
     where = "api/collaboration/room/JupyterLab:globalAwareness"
@@ -229,6 +280,35 @@ async def test_forks_undo_and_timeline_write(be):
     fork = await be("ann").json("PUT", f"api/collaboration/fork/{ann.room}", {})
     assert await rita.status("GET", f"api/collaboration/fork/{ann.room}") == 200
     assert await rita.status("DELETE", f"api/collaboration/fork/{fork['fork_roomid']}") == 403
+
+
+async def test_going_back(be):
+    """Whoever may write a document goes back in it, and in no other."""
+    roles = [
+        allowing("read,write:contents!path=*.txt", "read:collaboration", users=["tom"], name="tom"),
+        allowing("*", users=["ann"], name="ann"),
+    ]
+    be.guard.enforce(Policy(read_roles(roles, Grammar(TYPES))))
+    forks, rooms = {}, {}
+    for name, path in (("tom", "a.txt"), ("ann", "secret.md")):
+        peer = await Peer.join(be, name, path)
+        rooms[name] = peer.room
+        await peer.write("!")
+        await asyncio.sleep(0.3)
+        where = f"api/collaboration/timeline/{path}?format=text&type=file"
+        made = await be(name).json("GET", where)
+        forks[name], session = made["forkRoom"], made["sessionId"]
+    connection = await be("tom").connect(
+        f"api/collaboration/room/{forks['tom']}?sessionId={session}"
+    )
+    be.peers.append(Peer(connection))
+    with pytest.raises(HTTPClientError, match="403"):
+        await be("tom").connect(f"api/collaboration/room/{forks['ann']}?sessionId={session}")
+    for room, fork, status in (("tom", "tom", 200), ("tom", "ann", 403), ("ann", "tom", 403)):
+        where = f"api/collaboration/undo_redo/{rooms[room]}?action=restore&steps=1&forkRoom="
+        assert await be("tom").status("PUT", f"{where}{forks[fork]}", "{}") == status
+        other = f"{where}{forks['ann']}&forkRoom={forks['tom']}"
+        assert await be("tom").status("PUT", other, "{}") == 403
 
 
 async def test_a_link_is_asked_by_where_it_leads(be):
