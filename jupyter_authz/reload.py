@@ -95,6 +95,7 @@ class Reload:
                 # INVARIANT: while the files are run, which may put a hook in place, nobody is let
                 # in. tests/test_reload.py::test_a_hook_of_an_invalid_one_is_not_kept
                 extension, users = self._read()
+                hook.require_callable()
                 after = hook.current()
                 setattr(JupyterHandler, hook.NAME, before)
                 # In a thread: the server goes on serving.
@@ -110,11 +111,12 @@ class Reload:
                 log.error("jupyter_authz | %s", message, exc_info=_unless_told(error))  # noqa: TRY400
                 self._note(valid=False, message=message)
             else:
-                roles = len(policy.roles) - 1
+                rules = 0 if policy is None else _rules(policy)
+                roles = "none" if policy is None else len(policy.roles) - 1
                 message = f"the configuration has been read again; roles: {roles}"
                 log.info("jupyter_authz | %s", message)
                 self._note(valid=True, message=message)
-                if _rules(policy) > _MANY:
+                if rules > _MANY:
                     asyncio.get_running_loop().call_later(_LATER, keep_from_collection)
             return self._outcome
 
@@ -133,11 +135,12 @@ class Reload:
                 )
         return extension, self._read_users(server)
 
-    def _compiled(self, extension: JupyterAuthz) -> Policy:
+    def _compiled(self, extension: JupyterAuthz) -> Policy | None:
         extension.serverapp = self._server
         extension.guard = self._extension.guard
         policy = extension.read_policy()
-        if policy is None:
+        assert extension.guard is not None
+        if policy is None and extension.guard.policy is not None:
             # INVARIANT: a reload never turns a policy off.
             # tests/test_reload.py::test_a_policy_is_never_turned_off
             raise ConfigurationError(
@@ -159,7 +162,7 @@ class Reload:
             return None
         return type(provider)(config=server.config, log=provider.log).users
 
-    def _put_in_force(self, extension: JupyterAuthz, policy: Policy, users: Any) -> None:
+    def _put_in_force(self, extension: JupyterAuthz, policy: Policy | None, users: Any) -> None:
         guard = self._extension.guard
         assert guard is not None
         if users is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
@@ -11,6 +12,8 @@ import time
 
 import pytest
 from serving import ROOT, Client, environment, serving
+from tornado.httpclient import HTTPRequest
+from tornado.websocket import websocket_connect
 
 from jupyter_authz.cli.reload import ReloadCommand
 
@@ -132,6 +135,52 @@ def test_a_hook_of_an_invalid_one_is_not_kept(server, tmp_path, configure):
     configure(ANN, more=hook)
     assert reload(tmp_path).returncode == 0
     assert contents(server, "ann") == 403
+
+
+ONLY_ANN = (
+    "from jupyter_server.base.handlers import JupyterHandler\n"
+    "def user_is_authorized(self, user, action, resource):\n"
+    "    return {} or (self.current_user.username, user.username) == ('ann', 'ann')\n"
+    "JupyterHandler.user_is_authorized = user_is_authorized\n"
+)
+
+
+@pytest.mark.parametrize("roles", [[ANN, {**ANN, "name": "bob", "users": ["bob"]}], None])
+def test_a_hook_counts_for_what_is_open(tmp_path, configure, roles):
+    """What it does not agree to any more is closed, with roles and without."""
+
+    def write(more):
+        configure(*roles or (), more=more if roles else f"{more}c.JupyterAuthz.roles = None\n")
+
+    write(ONLY_ANN.format("bool(user)"))
+    with serving(tmp_path, f"--config={tmp_path / 'server_config.py'}") as port:
+
+        async def watch():
+            connections = {}
+            for name in ("ann", "bob"):
+                connections[name] = await websocket_connect(
+                    HTTPRequest(
+                        f"ws://127.0.0.1:{port}/api/events/subscribe",
+                        headers={"Authorization": f"token {name}-token"},
+                    )
+                )
+            write(ONLY_ANN.format("None"))
+            done = await asyncio.to_thread(reload, tmp_path)
+            assert done.returncode == 0, done.stderr
+            assert await asyncio.wait_for(connections["bob"].read_message(), 10) is None
+            assert connections["bob"].close_code == 1008
+            connections["ann"].ping(b"still")
+            assert connections["ann"].close_code is None
+
+        asyncio.run(watch())
+        assert (contents(port, "ann"), contents(port, "bob")) == (200, 403)
+        write(
+            "from jupyter_server.base.handlers import JupyterHandler\n"
+            "JupyterHandler.user_is_authorized = 5\n"
+        )
+        done = reload(tmp_path)
+        assert (done.returncode, "expected a function" in done.stderr) == (1, True)
+        assert (contents(port, "ann"), contents(port, "bob")) == (200, 403)
 
 
 def test_the_file_is_gone(server, tmp_path, configure):

@@ -90,7 +90,7 @@ def require_callable() -> None:
     Raises
     ------
     ConfigurationError
-        It is None, or something else that cannot be called: it would be no hook.
+        It is None, or something else that cannot be called so: it would be no hook.
     """
     # INVARIANT: tests/guard/test_hook.py::test_what_cannot_be_called_stops_the_server
     found = vars(JupyterHandler).get(NAME, user_is_authorized)
@@ -99,6 +99,8 @@ def require_callable() -> None:
             "JupyterHandler.user_is_authorized: expected a function of (self, user, action, "
             f"resource), got {found!r}"
         )
+    bind = getattr(found, "__get__", None)
+    takes_resource(found if bind is None else bind(object(), JupyterHandler))
 
 
 def takes_resource(hook: Any) -> bool:

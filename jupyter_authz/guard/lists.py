@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_core.utils import ensure_async
+from tornado.web import HTTPError
 
 from jupyter_authz.guard.admission import admission_of
 from jupyter_authz.guard.parties import AGREED
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
     from jupyter_authz.policy.engine import Policy
 
 
+# Of a model, as a client sends it.
+_TEXTS = ("name", "path", "type", "format")
+
+
 class ContentsList(Stand):
     """Shows of directories what may be read, and of all whether it may be written.
 
@@ -42,6 +47,19 @@ class ContentsList(Stand):
         # tests/guard/test_rooms.py::test_a_document_that_is_moved
         await super().patch(*args, **kwargs)  # type: ignore[misc]
         self.authz_guard.connections.revise_soon()
+
+    def get_json_body(self) -> dict[str, Any] | None:
+        """Give the body, its parts of the form that handlers take for granted."""
+        model: Any = super().get_json_body()
+        if model is None:
+            return None
+        if not isinstance(model, dict):
+            raise HTTPError(400, "Expected a JSON object as body of the request")
+        for key in _TEXTS:
+            # INVARIANT: tests/resources/test_bodies.py::test_a_bad_body_does_nothing
+            if not isinstance(model.get(key), str | None):
+                raise HTTPError(400, f"Expected a string as {key!r} in the JSON body")
+        return model
 
     def _finish_model(self, model: dict[str, Any], location: bool = True) -> None:  # noqa: FBT001, FBT002
         policy = self.authz_guard.policy

@@ -11,8 +11,9 @@ from tornado.web import HTTPError
 
 from jupyter_authz.policy.paths import normalise
 from jupyter_authz.resources.links import checkpoint_directory
-from jupyter_authz.resources.requests import body, myself, part, query, relative
+from jupyter_authz.resources.requests import body, myself, part, query, relative, well_formed
 from jupyter_authz.resources.running import (
+    beside_kernel,
     kernel,
     kernel_at_path,
     kernelspec,
@@ -117,6 +118,19 @@ def _session_place(request: Request) -> Any:
     return place_of(_session_path(request), request.body.get("name"))
 
 
+def _session_is_well_formed(request: Request) -> Any:
+    """Require what Jupyter finds out only after it has started a kernel."""
+    for key in ("name", "type"):
+        body(key)(request)
+    if not isinstance(request.body.get("notebook", {}), dict):
+        raise HTTPError(400, "Expected an object as 'notebook' in the JSON body")
+    return True
+
+
+def _renames(request: Request) -> bool:
+    return "path" in request.body
+
+
 def _given(value: Any, key: str) -> Any:
     """Give a value that a body names; null is none."""
     if value is None:
@@ -170,7 +184,7 @@ ROWS = (
         asks={
             "GET": (Ask("read", "contents", path=PATH, scope="way"),),
             "POST": (
-                Ask("write", "contents", path=PATH),
+                Ask("write", "contents", path=PATH, when=well_formed("type")),
                 Ask("write", "contents", finder=_new_file, when=_makes_new),
                 Ask(
                     "write",
@@ -193,9 +207,9 @@ ROWS = (
                 Ask("write", "contents", finder=_new_file, when=_is_empty),
             ),
             "PATCH": (
-                Ask("write", "contents", path=PATH, tree=True),
+                Ask("write", "contents", path=PATH, tree=True, when=well_formed("path")),
                 Ask("read", "contents", path=PATH, tree=True),
-                Ask("write", "contents", path=body("path"), when=body("path"), tree=PATH),
+                Ask("write", "contents", path=body("path"), when=_renames, tree=PATH),
             ),
             "DELETE": (Ask("write", "contents", path=PATH, tree=True),),
         },
@@ -317,7 +331,7 @@ ROWS = (
         asks={
             "GET": (Ask("read", "sessions", scope="any"),),
             "POST": (
-                Ask("write", "sessions", **_OWN_SESSION),
+                Ask("write", "sessions", **_OWN_SESSION, when=_session_is_well_formed),
                 Ask("execute", "kernels", **_OWN_SESSION),
                 # A session for a path that has one already is that session, with its kernel.
                 Ask("execute", "kernels", finder=kernel_at_path(_session_path)),
@@ -331,7 +345,7 @@ ROWS = (
         asks={
             "GET": (Ask("read", "sessions", finder=session(_SESSION)),),
             "PATCH": (
-                Ask("write", "sessions", finder=session(_SESSION)),
+                Ask("write", "sessions", finder=session(_SESSION), when=_session_is_well_formed),
                 Ask(
                     "write", "sessions", finder=session(_SESSION, moved=_patched_path), when=_moves
                 ),
@@ -407,6 +421,12 @@ ROWS = (
                 Ask("read", "api"),
                 Ask("read", "contents", path=relative(query("path"))),
                 Ask("read", "kernels", finder=kernel(query("kernel")), when=query("kernel")),
+                Ask(
+                    "read",
+                    "contents",
+                    finder=beside_kernel(query("kernel"), query("path")),
+                    when=query("kernel"),
+                ),
             )
         },
     ),

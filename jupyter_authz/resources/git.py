@@ -7,28 +7,53 @@ files could write such a repository, so every operation asks `execute` too.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from jupyter_authz.policy.paths import normalise
 from jupyter_authz.resources.requests import body, part, relative
 from jupyter_authz.resources.table import Ask, Row
 
 if TYPE_CHECKING:
     from jupyter_authz.resources.requests import Request
+    from jupyter_authz.resources.table import Source
 
 _HANDLERS = "jupyterlab_git.handlers"
 
 
-def _path(request: Request) -> Any:
+def _directory(request: Request) -> Any:
     """Find the directory as the handlers do: they decode each segment once more."""
     segments = [unquote(segment) for segment in str(part("path")(request) or "").split("/")]
     return None if any(segment.startswith("/") for segment in segments) else "/".join(segments)
 
 
-def _file(request: Request) -> Any:
-    """Find the file in the repository whose content is asked for."""
-    directory, name = _path(request), relative(body("filename"))(request)
-    return None if directory is None or name is None else f"{directory}/{name}"
+def _path(request: Request) -> Any:
+    """Find the repository that a directory is in: git acts on the whole of it."""
+    directory = normalise(found) if (found := _directory(request)) is not None else None
+    root = getattr(request.handler.settings.get("contents_manager"), "root_dir", None)
+    if directory is None or not isinstance(root, str) or not root:
+        return directory
+    # INVARIANT: tests/resources/test_packages.py::test_a_repository_is_asked_as_a_whole
+    base = Path(root).expanduser().resolve()
+    place = (base / directory).resolve()
+    for above in (place, *place.parents):
+        if (above / ".git").exists():
+            inside = above.is_relative_to(base)
+            # One that begins above the root has more in it than contents has.
+            return "/".join(above.relative_to(base).parts) if inside else None
+    return directory
+
+
+def _named(where: Source) -> Source:
+    """Give a source of the file whose content is asked for, named from a directory."""
+
+    def source(request: Request) -> Any:
+        directory, name = where(request), relative(body("filename"))(request)
+        return None if directory is None or name is None else f"{directory}/{name}".lstrip("/")
+
+    return source
 
 
 # A repository shows what every file in it is or once was.
@@ -44,6 +69,8 @@ _CHANGES = (
     Ask("read", "contents", path=_path, tree=True),
     Ask("execute", "git", path=_path),
 )
+
+_MAKES = tuple(replace(ask, path=_directory) for ask in _CHANGES)
 
 _READING = (
     "GitAllHistoryHandler",  # until 0.50
@@ -67,12 +94,10 @@ _CHANGING = (
     "GitAddHandler",
     "GitBranchDeleteHandler",
     "GitCheckoutHandler",
-    "GitCloneHandler",
     "GitCommitHandler",
     "GitConfigHandler",
     "GitDeleteCommitHandler",
     "GitFetchHandler",
-    "GitInitHandler",
     "GitMergeHandler",
     "GitNewTagHandler",
     "GitPullHandler",
@@ -91,10 +116,20 @@ _CHANGING = (
 ROWS = (
     *(Row(f"{_HANDLERS}.{name}", "git", every=_READS) for name in _READING),
     *(Row(f"{_HANDLERS}.{name}", "git", every=_CHANGES) for name in _CHANGING),
+    # A new repository is the directory's own.
+    *(
+        Row(f"{_HANDLERS}.{name}", "git", every=_MAKES)
+        for name in ("GitCloneHandler", "GitInitHandler")
+    ),
     Row(
         f"{_HANDLERS}.GitContentHandler",
         "git",
-        every=(*_READS, Ask("read", "contents", path=_file)),
+        # From the files as they are it is named from the directory, else from the repository's.
+        every=(
+            *_READS,
+            Ask("read", "contents", path=_named(_directory)),
+            Ask("read", "contents", path=_named(_path)),
+        ),
     ),
     *(
         Row(

@@ -49,7 +49,7 @@ class Request:
             raw = self.handler.request.body.strip()
             try:
                 body = json.loads(raw.decode("utf-8")) if raw else {}
-            except ValueError as error:
+            except (RecursionError, ValueError) as error:
                 raise HTTPError(400, "Invalid JSON in body of request") from error
             if body is None:
                 body = {}
@@ -148,6 +148,28 @@ def body(*keys: str) -> Source:
         return value
 
     return source
+
+
+def well_formed(*keys: str, every: bool = False) -> Source:
+    """Require that values of the JSON body are strings, or absent; a condition that always holds.
+
+    Parameters
+    ----------
+    keys
+        Of the body.
+    every
+        Whether none of them may be absent.
+    """
+    sources = {key: body(key) for key in keys}
+
+    def holds(request: Request) -> Any:
+        # INVARIANT: tests/resources/test_bodies.py::test_a_bad_body_does_nothing
+        for key, source in sources.items():
+            if source(request) is None and (every or key in request.body):
+                raise HTTPError(400, f"Expected a string as {key!r} in the JSON body")
+        return True
+
+    return holds
 
 
 def myself(request: Request) -> Any:

@@ -81,6 +81,31 @@ def running_kernel(source: Source) -> Finder:
     return finder
 
 
+def beside_kernel(source: Source, path: Source) -> Finder:
+    """Find the file that a kernel has by a path, in the directory it runs in, if it runs.
+
+    Parameters
+    ----------
+    source
+        Id of the kernel.
+    path
+        As the kernel would take it.
+    """
+
+    async def finder(request: Request) -> Mapping[str, Any] | None:
+        settings, wanted, given = request.handler.settings, source(request), path(request)
+        if wanted not in settings["kernel_manager"]:
+            return None
+        kernel = settings["kernel_manager"].get_kernel(wanted)
+        directory = getattr(getattr(kernel, "provisioner", None), "cwd", None)
+        if not directory or not isinstance(given, str) or given.startswith("~") or "\0" in given:
+            return {"path": None}
+        # INVARIANT: tests/resources/test_running.py::test_a_path_as_a_kernel_takes_it
+        return {"path": below_root(settings, str(Path(directory, given)))}
+
+    return finder
+
+
 def session(source: Source, moved: Source | None = None) -> Finder:
     """Find the session whose id a source gives: its path, and the name of its kernel.
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tornado.web import HTTPError
+
 from jupyter_authz.resources.requests import body, myself, part
 from jupyter_authz.resources.running import below_root, running_terminal, terminal
 from jupyter_authz.resources.table import Ask, Row
@@ -21,6 +23,8 @@ def _directory(request: Request) -> str | None:
     given = body("cwd")(request)
     if not given:
         return None
+    if "\0" in given:
+        raise HTTPError(400, "Expected a directory as 'cwd' in the JSON body")
     root = Path(request.handler.settings["server_root_dir"]).expanduser()
     for place in (Path(given), root / given):
         if place.resolve().exists():

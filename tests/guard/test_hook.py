@@ -217,8 +217,8 @@ async def test_a_hook_that_raises_denies(serve, monkeypatch, error, reason):
 
 async def test_a_hook_that_cannot_be_called_denies(serve, monkeypatch):
     """A hook of another form is an error."""
-    replace(monkeypatch, lambda self, user: True)
     be = serve()
+    replace(monkeypatch, lambda self, user: True)
     reply = await be("ann").fetch("GET", "api/status")
     assert (reply.code, json.loads(reply.body)["reason"]) == (403, "error")
 
@@ -440,7 +440,7 @@ def test_plain_assignment_in_a_configuration_file(tmp_path, when):
     subprocess.run([sys.executable, "-W", "ignore", "-c", text], check=True, cwd=tmp_path)
 
 
-@pytest.mark.parametrize("wrong", [None, 1, "module.function"])
+@pytest.mark.parametrize("wrong", [None, 1, "module.function", lambda _: True])
 async def test_what_cannot_be_called_stops_the_server(serve, capfd, monkeypatch, wrong):
     """A hook of None is no hook, and no hook would let everybody do everything."""
     monkeypatch.setattr(JupyterHandler, "user_is_authorized", wrong, raising=False)

@@ -30,7 +30,7 @@ def be(serve):
 
 def asked(**arguments):
     """Make a request as the tables see it."""
-    handler = SimpleNamespace(**{"path_args": [], "path_kwargs": {}, **arguments})
+    handler = SimpleNamespace(**{"path_args": [], "path_kwargs": {}, "settings": {}, **arguments})
     return Request(handler)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+
 import pytest
 
 HANDSHAKE = {
@@ -117,3 +119,31 @@ def test_the_path_of_an_id(real):
         found = reply.json["fileId"]
         assert ada.status("GET", f"/api/fileid/path?id={found}") == status
     assert ada.status("GET", "/api/fileid/path?id=none") == 403
+
+
+def test_a_repository_is_asked_as_a_whole(real):
+    """Git acts on all of the repository that a directory is in."""
+    root, ada = real("root"), real("ada")
+    (real.root / "a" / "inside").mkdir()
+    git = ["git", "-c", "user.name=r", "-c", "user.email=r@r"]
+    (real.root / "c").mkdir()
+    (real.root / "c" / "secret.txt").write_text("secret in c")
+    (real.root / "a" / "link").symlink_to("../c")
+    for place in ("c", "a/inside"):
+        (real.root / place / "a").mkdir()
+        for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "x", "--allow-empty"]):
+            subprocess.run([*git, *command], cwd=real.root / place, check=True)
+    shown = {"filename": "secret.txt", "reference": {"git": "HEAD"}}
+    assert b"secret in c" in root.request("POST", "/git/c/a/content", shown).body
+    for path in ("c", "c/a", "a/link", "a/link/a"):
+        assert ada.status("POST", f"/git/{path}/content", shown) == 403, path
+        assert ada.status("POST", f"/git/{path}/status", {}) == 403, path
+    assert ada.status("POST", "/git/a/inside/a/status", {}) == 200
+    above = real.root.parent / ".git"
+    above.mkdir()
+    try:
+        assert ada.status("POST", "/git/b/status", {}) == 403
+        # Only the whole of it is asked about, which is more than contents has.
+        assert real("root").status("POST", "/git/b/status", {}) != 403
+    finally:
+        above.rmdir()

@@ -289,3 +289,26 @@ async def test_one_unclear_path_makes_the_kernel_unknown(be):
 def test_names(given, name):
     """Names are compared in lower case; what is none is unknown."""
     assert as_name(given) == name
+
+
+async def test_a_path_as_a_kernel_takes_it(serve):
+    """It is asked where the kernel runs, too, not only below the root."""
+    be = serve(
+        roles=[
+            allowing("read,write:contents", deny=["read:contents!path=secret/**"], users=["cy"]),
+            allowing("read:kernels,api", users=["cy"], name="cy"),
+            allowing("*", users=["root"], name="root"),
+        ]
+    )
+    be.write(secret__s_txt="s", open__o_txt="o")
+    for directory, status in (("secret", 403), ("open", 200)):
+        kernel = (await be("root").json("POST", "api/kernels", {"path": f"{directory}/x"}))["id"]
+        for path in ("s.txt", "o.txt", "nothing.txt"):
+            where = f"api/resolvePath?path={path}&kernel={kernel}"
+            assert await be("cy").status("GET", where) == status, (directory, path)
+        for path in ("../secret/s.txt", str(be.root / "secret" / "s.txt"), "~/x"):
+            where = f"api/resolvePath?path={path}&kernel={kernel}"
+            assert await be("cy").status("GET", where) in {400, 403}, path
+        assert await be("root").status("DELETE", f"api/kernels/{kernel}") == 204
+    gone = f"api/resolvePath?path=o.txt&kernel={kernel}"
+    assert await be("root").status("GET", gone) == 200
