@@ -15,6 +15,7 @@ import pytest
 from serving import ROOT, Client, block, environment, serving
 from traitlets.config import Config
 
+from jupyter_authz.cli.execution import Execution
 from jupyter_authz.errors import PolicyError
 from jupyter_authz.model import Question, Resource, Subject
 from jupyter_authz.policy.base import BASE_PERMISSIONS
@@ -113,6 +114,29 @@ def test_policy_block_means_what_its_comments_say():
     assert may("bob", "write", "team/data-science/x", "team/data-science")
     assert may("dan", "read", "welcome/hello.md")
     assert not may("dan", "write", "welcome/hello.md")
+
+
+def test_cells_block_means_what_its_text_says():
+    """Each runs saved cells in a kernel of their own; the others watch, and use widgets."""
+    config = configured(block("cells")).JupyterAuthz
+    policy = Policy(read_roles(config.roles, Grammar(TYPES)), read_memberships(config.groups))
+
+    def may(name, question):
+        action, kind = question.split(":")
+        resource = Resource(kind, path="course/x.ipynb", owner="stu")
+        return bool(policy.decide(Subject(name, ()), Question(action, resource)))
+
+    everything = ("execute:cells", "execute:kernels", "write:channels", "read:channels")
+    found = {name: [may(name, one) for one in everything] for name in ("stu", "sue", "wat", "wid")}
+    assert found == {
+        "stu": [True, True, False, False],
+        "sue": [False, False, False, False],
+        "wat": [False, False, False, True],
+        "wid": [False, False, True, True],
+    }
+    assert not any(may(name, "write:contents") for name in found)
+    findings = Execution(policy.roles, read_memberships(config.groups)).findings()
+    assert [finding.code for finding in findings] == []
 
 
 def test_quoted_error_is_what_a_mistake_gives():

@@ -66,6 +66,7 @@ class Recorder:
 _EXPLANATIONS = {
     "no-role": "no role of this user allows it",
     "closed": "configuration, keys and run-time files of the server are nobody's",
+    "not-a-saved-cell": "it is no code cell, as saved, of a notebook that has this kernel",
     "hook": "JupyterHandler.user_is_authorized did not return True",
     "authorizer": "the configured authorizer did not return True",
     "cross-site": "a page of another site asked for it",

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_authz.cli.findings import Finding, listed
 from jupyter_authz.policy.access import actions_that_deny
+from jupyter_authz.policy.patterns import Wild
 from jupyter_authz.policy.roles import EVERYBODY
 from jupyter_authz.policy.subjects import lineage
 
@@ -119,6 +120,7 @@ class Execution:
             for permission in role.allow
             if _covers(permission, ("execute",), "cells")
             and not _covers(permission, ("execute",), "channels")
+            and not self._denies_writing(role, _path(permission))
         ]
         for other in self._roles if cells else ():
             if self._share_people(role, other):
@@ -127,6 +129,16 @@ class Execution:
                         _may_meet(_path(permission), _path(cell)) for cell in cells
                     ):
                         yield f"role {other.name!r}: allow {permission.text!r}"
+
+    def _denies_writing(self, role: Role, path: Pattern | None) -> bool:
+        """Whether everybody with a role is denied to write all that a pattern matches."""
+        return any(
+            _covers(deny, ("write",), _FILES)
+            and {attribute for attribute, _ in deny.filters} <= {"path"}
+            and _is_inside(path, _path(deny))
+            for held in self._held(role)
+            for deny in held.deny
+        )
 
     def findings(self) -> Iterator[Finding]:
         """Warn of every role whose code makes file rules void, or whose saved cells are its own."""
@@ -171,6 +183,22 @@ def _may_meet(one: Pattern | None, other: Pattern | None) -> bool:
         if mine != theirs:
             return False
     return True
+
+
+def _is_inside(inner: Pattern | None, outer: Pattern | None) -> bool:
+    """Whether all that a pattern matches lies below what another names: where unsure, it does not.
+
+    None is every path.
+    """
+    if outer is None:
+        return True
+    *above, last = outer
+    return (
+        inner is not None
+        and last is Wild.DEEP
+        and all(isinstance(segment, str) for segment in above)
+        and list(inner[: len(above)]) == above
+    )
 
 
 def _any_at_or_below(groups: Sequence[str], anchors: Sequence[str]) -> bool:

@@ -127,7 +127,7 @@ class KernelChannels(Limited):
         need = needed(message.channel, message.type)
         if self.authz_may(need) and self._is_to_whom_it_may(message):
             return message
-        denied = Question(need, self.authz_resource)
+        denied, reason = Question(need, self.authz_resource), "no-role"
         if (message.channel, message.type) == ("shell", "execute_request"):
             # What it asks is found out anew: the notebook may have been moved, too.
             running = await sessions(self.settings)
@@ -137,7 +137,8 @@ class KernelChannels(Limited):
                 if await is_saved_cell(self.contents_manager, notebooks, message):
                     return verbatim(message)
                 denied = Question("execute", resource._replace(type="cells"))
-        self._refuse(message, denied)
+                reason = "not-a-saved-cell"
+        self._refuse(message, denied, reason)
         return None
 
     def _may_run_cells(self, policy: Policy | None, resource: Resource) -> bool:
@@ -155,8 +156,8 @@ class KernelChannels(Limited):
             return isinstance(comm, str) and comm not in self._comms()
         return True
 
-    def _refuse(self, message: Message, question: Question) -> None:
-        denial = Decision(allowed=False, reason="no-role", question=question)
+    def _refuse(self, message: Message, question: Question, reason: str) -> None:
+        denial = Decision(allowed=False, reason=reason, question=question)
         what = f"{message.type} on {message.channel} of kernel {self.kernel_id}"
         recorded = self.authz_guard.record(denial, self.authz_subject, what)
         for reply in refusing(message, recorded):

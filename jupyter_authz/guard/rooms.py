@@ -45,6 +45,8 @@ class Room(Limited):
 
     # Of jupyter_server_ydoc; found while the request is prepared.
     room: Any
+    # Whether the log says that changes were dropped.
+    _has_told = False
 
     async def authz_find(self, running: Sessions) -> Resource:
         """Find the document as it is now."""
@@ -93,6 +95,13 @@ class Room(Limited):
             return super().on_message(message)
         if isinstance(message, bytes) and message[:1] == bytes([_RAW]):
             self._answer_save(message)
+        elif not self._has_told:
+            self._has_told = True
+            self.log.info(
+                "jupyter_authz | %r may not change %s: what they change in it stays with them",
+                self.authz_subject.username,
+                self.authz_resource.path,
+            )
         return None
 
     def write_message(self, message: Any, binary: bool = False) -> Any:  # noqa: FBT001, FBT002

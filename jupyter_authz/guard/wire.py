@@ -111,7 +111,9 @@ def write(message: Message, protocol: str | None) -> str | bytes:
         parts = [json.dumps(part, default=json_default).encode() for part in message[1:5]]
         written: bytes = _base.serialize_msg_to_ws_v1([*parts, *message.buffers], message.channel)
         return written
-    model = message._asdict()
+    # As Jupyter Server sends them, with what clients look for outside of the header, too.
+    outside = {key: message.header[key] for key in ("msg_id", "msg_type")}
+    model = {**message._asdict(), **outside}
     if message.buffers:
         binary: bytes = _base.serialize_binary_message(model)
         return binary

@@ -101,6 +101,28 @@ def test_saved_cells_that_the_same_people_write(written):
     assert list(execution(runner, others).findings()) == []
 
 
+@pytest.mark.parametrize(
+    ("deny", "is_found"),
+    [
+        ("write:contents!path=dash/**", False),
+        ("write:contents", False),
+        ("write:contents!path=**", False),
+        ("write:contents!path=dash/mine/**", True),
+        ("write:contents!path=dash/*", True),
+        ("read:terminals", True),
+    ],
+)
+@pytest.mark.parametrize("whose", ["its own", "everybody's", "another's"])
+def test_saved_cells_that_nobody_can_write(deny, is_found, whose):
+    """A deny takes the writing away, if it is of everybody who may run them and of all of them."""
+    people = {"users": ["*"]} if whose == "everybody's" else {"groups": ["a/b"]}
+    own = [deny] if whose == "its own" else []
+    runner = role("r", RUNNER, "read,write:contents", groups=["a"], deny=own)
+    roles = [runner] if own else [runner, role("d", "read:api", deny=[deny], **people)]
+    codes = [finding.code for finding in execution(*roles).findings()]
+    assert ("saved-cells-can-be-written" in codes) is (is_found or whose == "another's")
+
+
 def test_people_known_to_be_in_both_roles():
     """Roles that name a user and a group share people if the user is known to be in the group."""
     roles = [role("r", FREE, users=["ann"]), role("s", FILES, groups=["team"])]

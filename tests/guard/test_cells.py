@@ -64,7 +64,7 @@ async def test_saved_cells_are_run(be, protocol):
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-async def test_nothing_else_is_run(be, protocol):
+async def test_nothing_else_is_run(be, protocol, caplog):
     """No other code, no part of a cell, no text, nothing beside the code."""
     rose = await be.front_end("rose", protocol)
     first, second, third = CELLS
@@ -84,6 +84,8 @@ async def test_nothing_else_is_run(be, protocol):
         reply = await rose.run(code)
         assert (reply["status"], reply["ename"]) == ("error", "PermissionError"), code
         assert "saved cells of this notebook" in reply["evalue"]
+    assert "not-a-saved-cell (it is no code cell, as saved," in caplog.text
+    assert "no role" not in caplog.text
     reply = await rose.run(second, user_expressions={"a": "open('/tmp/x')"})
     assert reply["ename"] == "PermissionError"
     for kind, channel in (("complete_request", "shell"), ("execute_request", "control")):

@@ -69,6 +69,7 @@ async def test_a_refused_run_is_shown(be):
     sent = await rita.send("execute_request", {"code": "1", "user_expressions": {}})
     error = await rita.until("error", sent)
     assert "decision" in error["content"]["traceback"][0]
+    assert (error["msg_type"], error["msg_id"]) == ("error", error["header"]["msg_id"])
     assert (await rita.until("execute_reply", sent))["channel"] == "shell"
     await rita.until("status", sent, execution_state="idle")
 

@@ -142,7 +142,7 @@ class Peer:
 
 
 @pytest.mark.parametrize("first", ["ann", "rita"])
-async def test_readers_change_nothing(be, first):
+async def test_readers_change_nothing(be, first, caplog):
     """They see every change live, and theirs go nowhere, whoever was there first."""
     names = ["ann", "rita"] if first == "ann" else ["rita", "ann"]
     peers = {name: await Peer.join(be, name) for name in names}
@@ -157,6 +157,7 @@ async def test_readers_change_nothing(be, first):
     await ann.write("!")
     await rita.until(lambda: "!" in str(rita.text))
     assert "rita" not in str(ann.text)
+    assert caplog.text.count("'rita' may not change a.txt") == 1
     assert (await rita.save())["status"] == "skipped"
     assert (await ann.save())["status"] in {"success", "skipped"}
     await ann.until(lambda: (be.root / "a.txt").read_text() == "begun by ann!")
