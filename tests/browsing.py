@@ -27,6 +27,14 @@ ROLES = [
             "execute:kernels,sessions,cells!path=dash/**",
         ],
     },
+    {
+        "name": "runner of one",
+        "users": ["sol"],
+        "allow": [
+            "read:contents!path=dash/d.ipynb",
+            "execute:kernels,sessions,cells!path=dash/d.ipynb",
+        ],
+    },
 ]
 
 

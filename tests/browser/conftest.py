@@ -20,7 +20,7 @@ def jp_asyncio_loop():
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory, request):
-    """Give a server's files: three accounts, the policy, and what the module has of extensions."""
+    """Give a server's files: accounts, the policy, and what the module has of extensions."""
     home = tmp_path_factory.mktemp("browser")
     (home / "root" / "dash").mkdir(parents=True)
     users = {
@@ -28,7 +28,7 @@ def home(tmp_path_factory, request):
             "hashed_password": passwd(name, algorithm="sha256"),
             "hashed_tokens": [passwd(name, algorithm="sha256")],
         }
-        for name in ("ann", "rita", "rose")
+        for name in ("ann", "rita", "rose", "sol", "nobody")
     }
     (home / "config.py").write_text(
         "c.ServerApp.identity_provider_class = 'jupyter_authz.AccountsIdentityProvider'\n"

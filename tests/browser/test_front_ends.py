@@ -52,10 +52,11 @@ def test_a_reader_is_offered_no_terminals(signed_in, server):
         expect(page.locator(".jp-LauncherCard", has_text="Terminal")).to_have_count(count)
 
 
+@pytest.mark.parametrize("name", ["rose", "sol"])
 @pytest.mark.parametrize("front_end", PAGES)
-def test_a_runner(signed_in, server, front_end):
+def test_a_runner(signed_in, server, front_end, name):
     """Saved cells run and show their output; the document stays as it is."""
-    page = signed_in("rose")
+    page = signed_in(name)
     open_notebook(page, server, front_end)
     expect(page.get_by_text("notebook is read-only")).to_be_visible()
     wait_for_kernel(page, server)
