@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from jupyter_core.utils import ensure_async
+from tornado.web import HTTPError
 
 from jupyter_authz.guard import hook
 from jupyter_authz.guard.connections import Limited
@@ -131,6 +132,21 @@ class Room(Limited):
         encoder.write_var_uint(_RAW)
         encoder.write_var_string(json.dumps(answer))
         self.write_message(encoder.to_bytes(), binary=True)
+
+
+class DocumentStart(Stand):
+    """Takes what a front end says of the document that it wants to be in the room of."""
+
+    async def put(self, *args: Any, **kwargs: Any) -> None:
+        """Give the room."""
+        said: Any = self.get_json_body()
+        for key in ("format", "type"):
+            # INVARIANT: tests/resources/test_bodies.py::test_a_bad_body_does_nothing
+            if not isinstance(said, dict) or not isinstance(said.get(key), str):
+                raise HTTPError(
+                    400, f"Expected an object with a string as {key!r} in the JSON body"
+                )
+        await ensure_async(super().put(*args, **kwargs))
 
 
 class Timeline(Stand):

@@ -12,7 +12,7 @@ from jupyter_authz.guard.channels import KernelChannels
 from jupyter_authz.guard.events import EventStream
 from jupyter_authz.guard.frontends import OwnSettings, OwnWorkspaces
 from jupyter_authz.guard.lists import ContentsList, RunningList
-from jupyter_authz.guard.rooms import Room, Timeline
+from jupyter_authz.guard.rooms import DocumentStart, Room, Timeline
 from jupyter_authz.guard.terminals import TerminalSocket, TerminalStart
 from jupyter_authz.guard.trust import Sandboxed
 
@@ -39,6 +39,7 @@ _STANDS: Mapping[str, tuple[type[Stand], ...]] = {
     "jupyterlab_server.translations_handler.TranslationsHandler": (OwnSettings,),
     "jupyter_server_terminals.handlers.TermSocket": (TerminalSocket,),
     "jupyter_server_ydoc.handlers.YDocWebSocketHandler": (Room,),
+    "jupyter_server_ydoc.handlers.DocSessionHandler": (DocumentStart,),
     "jupyter_server_ydoc.handlers.TimelineHandler": (Timeline,),
     "jupyter_server_terminals.api_handlers.TerminalRootHandler": (RunningList, TerminalStart),
 }

@@ -150,22 +150,20 @@ def body(*keys: str) -> Source:
     return source
 
 
-def well_formed(*keys: str, every: bool = False) -> Source:
+def well_formed(*keys: str) -> Source:
     """Require that values of the JSON body are strings, or absent; a condition that always holds.
 
     Parameters
     ----------
     keys
         Of the body.
-    every
-        Whether none of them may be absent.
     """
     sources = {key: body(key) for key in keys}
 
     def holds(request: Request) -> Any:
         # INVARIANT: tests/resources/test_bodies.py::test_a_bad_body_does_nothing
         for key, source in sources.items():
-            if source(request) is None and (every or key in request.body):
+            if key in request.body and source(request) is None:
                 raise HTTPError(400, f"Expected a string as {key!r} in the JSON body")
         return True
 

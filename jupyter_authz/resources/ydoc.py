@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyter_authz.resources.fileid import path_of_id
-from jupyter_authz.resources.requests import part, relative, well_formed
+from jupyter_authz.resources.requests import part, relative
 from jupyter_authz.resources.table import Ask, Row
 
 if TYPE_CHECKING:
@@ -82,15 +82,7 @@ ROWS = (
         },
     ),
     # A PUT that only reads: it gives the id of a document.
-    Row(
-        f"{_HANDLERS}.DocSessionHandler",
-        "contents",
-        asks={
-            "PUT": (
-                Ask("read", "contents", path=_PATH, when=well_formed("format", "type", every=True)),
-            )
-        },
-    ),
+    Row(f"{_HANDLERS}.DocSessionHandler", "contents", asks={"PUT": _DOCUMENT}),
     # A GET that writes: it makes a fork of the document to go back in.
     Row(
         f"{_HANDLERS}.TimelineHandler",
