@@ -171,10 +171,11 @@ def test_a_hook_counts_for_what_is_open(tmp_path, configure, roles):
             assert connections["bob"].close_code == 1008
             connections["ann"].ping(b"still")
             assert connections["ann"].close_code is None
+            streams = [connection.protocol.stream for connection in connections.values()]
             for connection in connections.values():
                 connection.close()
-                while connection.protocol is not None:  # noqa: ASYNC110 - nobody tells
-                    await asyncio.sleep(0.05)
+            while not all(stream.closed() for stream in streams):  # noqa: ASYNC110 - nobody tells
+                await asyncio.sleep(0.05)
 
         asyncio.run(watch())
         assert (contents(port, "ann"), contents(port, "bob")) == (200, 403)
