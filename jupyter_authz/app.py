@@ -351,8 +351,7 @@ class JupyterAuthz(ExtensionApp):
                 server.runtime_dir,
                 *secrets,
             ),
-            # Jupyter looks into the directory that it was started in, too.
-            (os.getcwd(), *(os.path.dirname(file) for file in files)),  # noqa: PTH109, PTH120
+            [os.path.dirname(file) for file in files],  # noqa: PTH120
         )
 
     def _install_authorizer(self) -> None:

@@ -42,6 +42,8 @@ _REASON = "You may no longer do this on this server."
 # Seconds of deciding before others have their turn: a thousand take about that long, and where
 # each turn of the others is long, many of them would make it longer than a second.
 _AT_ONCE = 0.1
+# Seconds that a hook has to answer.
+_PATIENCE = 1
 
 
 class Limited(_Socket):
@@ -144,6 +146,23 @@ class Connections:
                 is_allowed = False
             if not is_allowed:
                 _close(handler)
+        if hook.replaced() is not None:
+            # At once, and after the policy: one that takes its time delays nobody's revocation.
+            await asyncio.gather(*(self._ask_hook(*one) for one in tuple(self._open.items())))
+
+    async def _ask_hook(self, handler: Any, admission: Admission) -> None:
+        # INVARIANT: what a hook says now counts for what is open, too.
+        # tests/test_reload.py::test_a_hook_counts_for_what_is_open
+        user = getattr(handler, "authz_user", None) or admission.user
+        admission.asker.current_user = user
+        asked = hook_agrees(admission.asker, user, admission.asked, self._guard.log, ensure_async)
+        try:
+            agreed = bool(await asyncio.wait_for(asked, _PATIENCE))
+        except Exception:
+            self._guard.log.exception("jupyter_authz | an error while asking a hook")
+            agreed = False
+        if not agreed:
+            _close(handler)
 
     async def _is_allowed(
         self, handler: WebSocketHandler, admission: Admission, running: Sessions
@@ -163,15 +182,7 @@ class Connections:
             return False
         policy, subject = self._guard.policy, subject_of(user)
         asked = [q for q in admission.asked if not (is_limited and q.enough)]
-        if policy is not None and not all(decided(policy, subject, one) for one in asked):
-            return False
-        if hook.replaced() is None:
-            return True
-        # INVARIANT: what a hook says now counts for what is open, too.
-        # tests/test_reload.py::test_a_hook_counts_for_what_is_open
-        admission.asker.current_user = user
-        agreed = hook_agrees(admission.asker, user, admission.asked, self._guard.log, ensure_async)
-        return bool(await agreed)
+        return policy is None or all(decided(policy, subject, one) for one in asked)
 
 
 def _deaf(*_: Any) -> None:

@@ -20,8 +20,8 @@ _NAMES = ("username", "name", "display_name")
 # What stands before the path of a document that several edit at once.
 _DRIVE = "RTC:"
 _NOTHING: Any = object()
-# Clients of one room; anybody in it can make up any number of them.
-_MOST = 10_000
+# Clients of one person in one room; anybody in it can make up any number of them.
+_MOST = 100
 
 
 def presence_for(message: bytes, may_read: Callable[[str], bool]) -> bytes | None:
@@ -54,18 +54,23 @@ def presence_from(
         Whether what it says of the document's saving counts.
     """
 
-    def own(client: int, state: Any) -> Any:
+    def as_own(client: int, state: Any) -> Any:
         # INVARIANT: nobody is there in the name of another, nor as what cannot be.
         # tests/guard/test_rooms.py::test_nobody_is_there_for_another
-        if client not in clients and len(clients) < _MOST:
+        if client not in clients:
+            own = [one for one, owner in clients.items() if owner == user.username]
+            if len(own) >= _MOST:
+                # The oldest: most front ends go without saying so.
+                del clients[own[0]]
             clients[client] = user.username
-        if clients.get(client) != user.username:
+        if clients[client] != user.username:
             return _NOTHING
         if state is None:
             return state
         if not isinstance(state, dict):
             return _NOTHING
-        said = state if may_write else {k: v for k, v in state.items() if k != _SAVING}
+        # What says nothing of it counts as yes.
+        said = state if may_write else {**state, _SAVING: False}
         person = said.get(_PERSON)
         if person is None:
             return said
@@ -74,7 +79,7 @@ def presence_from(
         true = {name: getattr(user, name, None) or user.username for name in _NAMES}
         return {**said, _PERSON: {**person, **{k: v for k, v in true.items() if k in person}}}
 
-    return _changed(message, own)
+    return _changed(message, as_own)
 
 
 def _changed(message: bytes, change: Callable[[int, Any], Any]) -> bytes | None:

@@ -6,6 +6,7 @@ Stands between the tables and the decision.
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from jupyter_authz.model import Question, values_of
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from jupyter_authz.model import Resource, Value
     from jupyter_authz.resources.requests import Request
     from jupyter_authz.resources.table import Ask
+
+
+# A directory may be large: looked through in a thread of its own, which keeps nobody else waiting.
+_WALKS = ThreadPoolExecutor(1, thread_name_prefix="jupyter_authz")
 
 
 async def questions(
@@ -71,8 +76,8 @@ async def _resolved(ask: Ask, resource: Resource, request: Request, door: Door) 
         if await is_directory(door, tree):
             resource = resource._replace(whole=True)
             if ask.links:
-                # In a thread: it may be large.
-                look = asyncio.to_thread(with_links_below, door.contents_manager, resource.path)
+                loop, manager = asyncio.get_running_loop(), door.contents_manager
+                look = loop.run_in_executor(_WALKS, with_links_below, manager, resource.path)
                 resource = resource._replace(path=await door.settle(look))
     return resource
 

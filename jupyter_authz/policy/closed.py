@@ -51,17 +51,14 @@ class Closed:
         return bool(self._trees or self._searched)
 
     def covers(self, resource: Resource) -> bool:
-        """Whether a resource is such a file, or a directory with one below it where all counts."""
+        """Whether a resource is such a file, by its own path or where that leads."""
         if resource.type not in _FILES:
             return False
-        return any(
-            self._covers(path.lower(), whole=resource.whole)
-            for path in values_of(resource.path) or ()
-        )
+        return any(self._covers(path.lower()) for path in values_of(resource.path) or ())
 
-    def _covers(self, path: str, *, whole: bool) -> bool:
+    def _covers(self, path: str) -> bool:
         for tree in self._trees:
-            if path == tree or path.startswith(f"{tree}/") or (whole and _is_in(tree, path)):
+            if path == tree or path.startswith(f"{tree}/"):
                 return True
         for directory in self._searched:
             name = path.removeprefix(f"{directory}/" if directory else "")

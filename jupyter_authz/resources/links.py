@@ -90,7 +90,7 @@ def with_links_below(contents_manager: Any, value: Value) -> Value:
     if paths is None or not isinstance(contents_manager, FileManagerMixin):
         return value
     root: Any = contents_manager.root_dir  # type: ignore[attr-defined]  # all that mix it in have it
-    found, unseen = list(paths), list(paths)
+    found, unseen = dict.fromkeys(paths), list(paths)
     while unseen:
         for directory, names, files in os.walk(os.path.join(root, unseen.pop())):  # noqa: PTH118
             for name in (*names, *files):
@@ -102,9 +102,9 @@ def with_links_below(contents_manager: Any, value: Value) -> Value:
                 if target is None:
                     return None
                 if target not in found:
-                    found.append(target)
+                    found[target] = None
                     unseen.append(target)
-    return tuple(found) if len(found) > 1 else found[0]
+    return tuple(found) if len(found) > 1 else paths[0]
 
 
 @lru_cache(maxsize=1024)

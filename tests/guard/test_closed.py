@@ -50,6 +50,7 @@ def ann(tmp_path_factory):
         ("PUT", "api/contents/config/x.json", TEXT),
         ("GET", "api/contents/config", None),
         ("DELETE", "api/contents/config", None),
+        ("POST", "api/contents/notes", {"copy_from": "config"}),
         ("GET", "api/contents/runtime", None),
     ],
 )

@@ -190,7 +190,7 @@ async def test_nobody_is_there_for_another(be):
     said = {"user": {"name": "ann", "username": "ann"}, "autosave": False, "cursors": []}
     await rita.send(presence({rita.doc.client_id: said}, clock=2))
     await ann.until(lambda: states(ann).get(rita.doc.client_id))
-    true = {"user": {"name": "rita", "username": "rita"}, "cursors": []}
+    true = {"user": {"name": "rita", "username": "rita"}, "cursors": [], "autosave": False}
     assert states(ann)[rita.doc.client_id] == true
     assert room.awareness.states[ann.doc.client_id] == {"user": {"name": "ann", "color": "red"}}
     await ann.write("!")
