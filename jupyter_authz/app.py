@@ -27,6 +27,7 @@ from jupyter_authz.policy.garbage import keep_from_collection
 from jupyter_authz.policy.permissions import Grammar
 from jupyter_authz.policy.roles import read_base_permissions, read_memberships, read_roles
 from jupyter_authz.reload import Reload
+from jupyter_authz.resources.links import note_own_files
 from jupyter_authz.resources.registry import read_resources, table_of
 from jupyter_authz.resources.started import note_starts
 from jupyter_authz.resources.types import EXTENSION_PREFIX
@@ -325,7 +326,7 @@ class JupyterAuthz(ExtensionApp):
         )
 
     def _closed(self) -> Closed | None:
-        """Give the files of the server that lie below its root."""
+        """Give the files of the server, which contents may hold or have links to."""
         server = self.serverapp
         assert server is not None
         root = getattr(server.contents_manager, "root_dir", None)
@@ -343,16 +344,10 @@ class JupyterAuthz(ExtensionApp):
             getattr(notary, "secret_file", None),
             getattr(notary, "db_file", None),
         ]
-        return Closed(
-            root,
-            (
-                *files,
-                *directories,
-                server.runtime_dir,
-                *secrets,
-            ),
-            [os.path.dirname(file) for file in files],  # noqa: PTH120
-        )
+        trees = (*files, *directories, server.runtime_dir, *secrets)
+        closed = Closed(root, trees, [os.path.dirname(file) for file in files])  # noqa: PTH120
+        note_own_files(server.contents_manager, closed.holds)
+        return closed
 
     def _install_authorizer(self) -> None:
         assert self.serverapp is not None

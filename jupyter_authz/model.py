@@ -120,6 +120,10 @@ class Question(NamedTuple):
         return f"{text} (at least one)" if self.scope == "any" else text
 
 
+# Stands beside the path of whatever leads to a file of the server itself; no path has it in it.
+OF_THE_SERVER = "\0"
+
+
 def values_of(value: Value) -> tuple[str, ...] | None:
     """Give every value of an attribute, or None where it is unknown."""
     if value is None or value == ():

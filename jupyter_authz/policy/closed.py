@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jupyter_authz.model import values_of
+from jupyter_authz.model import OF_THE_SERVER, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +25,7 @@ _NAME = re.compile(r"jupyter\w*_config\.(?:py|json|d(?:/.*)?)", re.DOTALL)
 
 
 class Closed:
-    """Places below the root that belong to the server itself.
+    """Places that belong to the server itself.
 
     Parameters
     ----------
@@ -38,44 +38,40 @@ class Closed:
     """
 
     def __init__(self, root: str, trees: Iterable[str | None], searched: Iterable[str]) -> None:
-        base = Path(root).expanduser().resolve()
-        found = {_below(base, place): Path(place) for place in searched}
-        self._searched = tuple(place for place in found if place is not None)
-        there = (
-            file for directory in found.values() for file in directory.glob("jupyter*_config.*")
-        )
-        # The root itself cannot be closed.
-        self._trees = tuple(filter(None, (_below(base, place) for place in (*trees, *there))))
-
-    def __bool__(self) -> bool:
-        return bool(self._trees or self._searched)
+        self._root = _place(root)
+        # What the root itself is in cannot be closed.
+        self._trees = {
+            place for tree in trees if tree and not _is_in(self._root, place := _place(tree))
+        }
+        self._searched = {_place(directory) for directory in searched}
+        places = self._trees | self._searched
+        # Else only links lead there, which are looked at anyway.
+        self._is_below = any(_is_in(place, self._root) for place in places)
 
     def covers(self, resource: Resource) -> bool:
         """Whether a resource is such a file, by its own path or where that leads."""
         if resource.type not in _FILES:
             return False
-        return any(self._covers(path.lower()) for path in values_of(resource.path) or ())
+        return any(
+            path == OF_THE_SERVER or (self._is_below and self.holds(f"{self._root}/{path}"))
+            for path in values_of(resource.path) or ()
+        )
 
-    def _covers(self, path: str) -> bool:
-        for tree in self._trees:
-            if path == tree or path.startswith(f"{tree}/"):
-                return True
-        for directory in self._searched:
-            name = path.removeprefix(f"{directory}/" if directory else "")
-            if _is_in(path, directory) and _NAME.fullmatch(name):
-                return True
-        return False
+    def holds(self, place: str) -> bool:
+        """Whether an absolute path, its links followed, is that of such a file."""
+        place = place.lower()
+        if any(_is_in(place, tree) for tree in self._trees):
+            return True
+        return any(
+            _is_in(place, directory) and _NAME.fullmatch(place[len(directory) + 1 :])
+            for directory in self._searched
+        )
 
 
-def _is_in(path: str, directory: str) -> bool:
-    return path.startswith(f"{directory}/") if directory else bool(path)
+def _is_in(place: str, directory: str) -> bool:
+    return place == directory or place.startswith(f"{directory}/")
 
 
-def _below(base: Path, place: Any) -> str | None:
-    """Give a place as a contents path, as it is compared here; None if it is not below the root."""
-    if not place:
-        return None
-    found = Path(os.fspath(place)).expanduser().resolve()
-    if not found.is_relative_to(base):
-        return None
-    return "" if found == base else found.relative_to(base).as_posix().lower()
+def _place(path: str) -> str:
+    """Give an absolute path as it is compared here."""
+    return Path(os.fspath(path)).expanduser().resolve().as_posix().rstrip("/").lower()

@@ -70,7 +70,7 @@ class Policy:
     ) -> None:
         self.roles = tuple(roles)
         self._memberships = memberships or {}
-        self._closed = closed or None
+        self._closed = closed
         self._people = Memberships(self.roles)
         self._fold: Callable[[str], str] | None = fold if case_folded_denies else None
         self._index = Index(self._fold)

@@ -13,19 +13,36 @@ import stat
 import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from jupyter_server.services.contents.fileio import FileManagerMixin
 
-from jupyter_authz.model import values_of
+from jupyter_authz.model import OF_THE_SERVER, values_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, MutableMapping
 
     from jupyter_authz.model import Value
 
 
 # Of paths that are longer, which anybody can make up, nothing is kept.
 _LONGEST_KEPT = 500  # characters
+
+# Of each contents manager, which absolute paths are those of the server's own files.
+_OWN: MutableMapping[Any, Callable[[str], bool]] = WeakKeyDictionary()
+
+
+def note_own_files(contents_manager: Any, is_own: Callable[[str], bool]) -> None:
+    """Note which files are the server's own, wherever they are: links may lead to them.
+
+    Parameters
+    ----------
+    contents_manager
+        Of the server.
+    is_own
+        Tells it of an absolute path, its links followed.
+    """
+    _OWN[contents_manager] = is_own
 
 
 def with_targets(contents_manager: Any, value: Value) -> Value:
@@ -54,6 +71,10 @@ def with_targets(contents_manager: Any, value: Value) -> Value:
     else:
         return value
     root: Any = contents_manager.root_dir  # type: ignore[attr-defined]  # all that mix it in have it
+    is_own = _OWN.get(contents_manager)
+    if is_own is not None and any(is_own(_real(root, path)) for path in paths):
+        # INVARIANT: tests/guard/test_closed.py::test_nobody_is_let_at_the_files_of_the_server
+        return (*paths, OF_THE_SERVER)
     directory = checkpoint_directory(contents_manager)
     found = list(paths)
     for path in paths:
@@ -90,6 +111,7 @@ def with_links_below(contents_manager: Any, value: Value) -> Value:
     if paths is None or not isinstance(contents_manager, FileManagerMixin):
         return value
     root: Any = contents_manager.root_dir  # type: ignore[attr-defined]  # all that mix it in have it
+    is_own = _OWN.get(contents_manager)
     found, unseen = dict.fromkeys(paths), list(paths)
     while unseen:
         for directory, names, files in os.walk(os.path.join(root, unseen.pop())):  # noqa: PTH118
@@ -99,6 +121,8 @@ def with_links_below(contents_manager: Any, value: Value) -> Value:
                     continue
                 # INVARIANT: tests/resources/test_links.py::test_a_copy_follows_the_links_below
                 target = _target(root, place)
+                if is_own is not None and is_own(_real(root, place)):
+                    return (*paths, OF_THE_SERVER)
                 if target is None:
                     return None
                 if target not in found:
@@ -203,9 +227,12 @@ def _passes_a_link(root: str, path: str) -> bool:
     return False
 
 
+def _real(root: str, path: str) -> str:
+    return os.path.realpath(os.path.join(root, path))  # noqa: PTH118 - as its handler does
+
+
 def _target(root: str, path: str) -> str | None:
-    base = os.path.realpath(root)
-    place = os.path.realpath(os.path.join(base, path))  # noqa: PTH118 - as its handler does
+    base, place = os.path.realpath(root), _real(root, path)
     if place == base:
         return ""
     inside = os.path.join(base, "")  # noqa: PTH118 - with a slash at its end, which `/` has

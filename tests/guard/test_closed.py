@@ -17,6 +17,11 @@ def ann(tmp_path_factory):
     """Give somebody who may do everything, on a server whose root has all its files."""
     home = tmp_path_factory.mktemp("closed")
     token, hashed = new_token()
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    # As people have it who keep their configuration in a place of its own.
+    (home / "config.py").symlink_to(elsewhere / "config.py")
+    (elsewhere / "conf.d").mkdir()
+    (home / "config").symlink_to(elsewhere / "conf.d")
     (home / "config.py").write_text(
         "c.ServerApp.identity_provider_class = 'jupyter_authz.AccountsIdentityProvider'\n"
         f"c.AccountsIdentityProvider.users = {{'ann': {{'hashed_tokens': [{hashed!r}]}}}}\n"
@@ -26,6 +31,9 @@ def ann(tmp_path_factory):
     (home / "notes").mkdir()
     (home / "notes" / "n.txt").write_text("n")
     (home / "link").symlink_to("config.py")
+    (home / "far").symlink_to(elsewhere)
+    (home / "notes" / "deep").mkdir()
+    (home / "notes" / "deep" / "far").symlink_to(elsewhere)
     with serving(home, f"--config={home}/config.py") as port:
         yield Client(port, token)
 
@@ -34,7 +42,7 @@ def ann(tmp_path_factory):
     ("method", "path", "body"),
     [
         ("GET", "api/contents/config.py", None),
-        ("GET", "api/contents/CONFIG.PY", None),
+        ("GET", "api/contents/RUNTIME", None),
         ("GET", "api/contents/link", None),
         ("GET", "files/config.py", None),
         ("PUT", "api/contents/config.py", TEXT),
@@ -51,6 +59,11 @@ def ann(tmp_path_factory):
         ("GET", "api/contents/config", None),
         ("DELETE", "api/contents/config", None),
         ("POST", "api/contents/notes", {"copy_from": "config"}),
+        ("PATCH", "api/contents/config", {"path": "notes/config"}),
+        ("GET", "api/contents/far/config.py", None),
+        ("PUT", "api/contents/far/conf.d/x.json", TEXT),
+        ("GET", "files/far/config.py", None),
+        ("POST", "api/contents/notes", {"copy_from": "notes/deep"}),
         ("GET", "api/contents/runtime", None),
     ],
 )
