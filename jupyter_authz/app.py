@@ -346,7 +346,7 @@ class JupyterAuthz(ExtensionApp):
         ]
         trees = (*files, *directories, server.runtime_dir, *secrets)
         closed = Closed(root, trees, [os.path.dirname(file) for file in files])  # noqa: PTH120
-        note_own_files(server.contents_manager, closed.holds)
+        note_own_files(server.contents_manager, closed)
         return closed
 
     def _install_authorizer(self) -> None:

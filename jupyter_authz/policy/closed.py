@@ -67,6 +67,10 @@ class Closed:
             for directory in self._searched
         )
 
+    def touches(self, place: str) -> bool:
+        """Whether an absolute path is that of such a file, or of a directory with one below it."""
+        return self.holds(place) or any(_is_in(tree, place.lower()) for tree in self._trees)
+
 
 def _is_in(place: str, directory: str) -> bool:
     return place == directory or place.startswith(f"{directory}/")

@@ -12,7 +12,7 @@ import re
 import stat
 import time
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakKeyDictionary
 
 from jupyter_server.services.contents.fileio import FileManagerMixin
@@ -28,21 +28,32 @@ if TYPE_CHECKING:
 # Of paths that are longer, which anybody can make up, nothing is kept.
 _LONGEST_KEPT = 500  # characters
 
-# Of each contents manager, which absolute paths are those of the server's own files.
-_OWN: MutableMapping[Any, Callable[[str], bool]] = WeakKeyDictionary()
+
+class OwnFiles(Protocol):
+    """The server's own files, told by absolute paths whose links have been followed."""
+
+    def holds(self, place: str) -> bool:
+        """Whether a place is one of them."""
+
+    def touches(self, place: str) -> bool:
+        """Whether a place is one of them, or a directory with one below it."""
 
 
-def note_own_files(contents_manager: Any, is_own: Callable[[str], bool]) -> None:
+# Of each contents manager.
+_OWN: MutableMapping[Any, OwnFiles] = WeakKeyDictionary()
+
+
+def note_own_files(contents_manager: Any, own: OwnFiles) -> None:
     """Note which files are the server's own, wherever they are: links may lead to them.
 
     Parameters
     ----------
     contents_manager
         Of the server.
-    is_own
-        Tells it of an absolute path, its links followed.
+    own
+        These files.
     """
-    _OWN[contents_manager] = is_own
+    _OWN[contents_manager] = own
 
 
 def with_targets(contents_manager: Any, value: Value) -> Value:
@@ -71,8 +82,8 @@ def with_targets(contents_manager: Any, value: Value) -> Value:
     else:
         return value
     root: Any = contents_manager.root_dir  # type: ignore[attr-defined]  # all that mix it in have it
-    is_own = _OWN.get(contents_manager)
-    if is_own is not None and any(is_own(_real(root, path)) for path in paths):
+    own = _OWN.get(contents_manager)
+    if own is not None and any(own.holds(_real(root, path)) for path in paths):
         # INVARIANT: tests/guard/test_closed.py::test_nobody_is_let_at_the_files_of_the_server
         return (*paths, OF_THE_SERVER)
     directory = checkpoint_directory(contents_manager)
@@ -111,19 +122,22 @@ def with_links_below(contents_manager: Any, value: Value) -> Value:
     if paths is None or not isinstance(contents_manager, FileManagerMixin):
         return value
     root: Any = contents_manager.root_dir  # type: ignore[attr-defined]  # all that mix it in have it
-    is_own = _OWN.get(contents_manager)
+    own = _OWN.get(contents_manager)
     found, unseen = dict.fromkeys(paths), list(paths)
     while unseen:
-        for directory, names, files in os.walk(os.path.join(root, unseen.pop())):  # noqa: PTH118
+        real = _real(root, unseen.pop())
+        if own is not None and own.touches(real):
+            return (*paths, OF_THE_SERVER)
+        for directory, names, files in os.walk(real):
             for name in (*names, *files):
                 place = f"{directory}/{name}"
                 if not _is_link(place):
                     continue
                 # INVARIANT: tests/resources/test_links.py::test_a_copy_follows_the_links_below
                 target = _target(root, place)
-                if is_own is not None and is_own(_real(root, place)):
-                    return (*paths, OF_THE_SERVER)
                 if target is None:
+                    if own is not None and own.touches(_real(root, place)):
+                        return (*paths, OF_THE_SERVER)
                     return None
                 if target not in found:
                     found[target] = None

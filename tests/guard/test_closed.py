@@ -26,12 +26,17 @@ def ann(tmp_path_factory):
         "c.ServerApp.identity_provider_class = 'jupyter_authz.AccountsIdentityProvider'\n"
         f"c.AccountsIdentityProvider.users = {{'ann': {{'hashed_tokens': [{hashed!r}]}}}}\n"
         f"c.ServerApp.root_dir = {str(home)!r}\n"
+        f"c.ServerApp.cookie_secret_file = {str(home / 'holds' / 'secret')!r}\n"
         "c.JupyterAuthz.roles = [{'name': 'all', 'users': ['*'], 'allow': ['*']}]\n"
     )
     (home / "notes").mkdir()
     (home / "notes" / "n.txt").write_text("n")
     (home / "link").symlink_to("config.py")
     (home / "far").symlink_to(elsewhere)
+    # A link before the file, out of the root.
+    (home / "holds").mkdir()
+    (home / "holds" / "a").symlink_to("/etc/hostname")
+    (home / "holds" / "config.json").write_text("{}")
     (home / "notes" / "deep").mkdir()
     (home / "notes" / "deep" / "far").symlink_to(elsewhere)
     with serving(home, f"--config={home}/config.py") as port:
@@ -64,6 +69,7 @@ def ann(tmp_path_factory):
         ("PUT", "api/contents/far/conf.d/x.json", TEXT),
         ("GET", "files/far/config.py", None),
         ("POST", "api/contents/notes", {"copy_from": "notes/deep"}),
+        ("POST", "api/contents/notes", {"copy_from": "holds"}),
         ("GET", "api/contents/runtime", None),
     ],
 )
