@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
-from jupyter_core.paths import jupyter_config_path, jupyter_path
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Bool, Dict, Enum, List
 from traitlets.config import Application
 
-from jupyter_authz import configuration
+from jupyter_authz import configuration, server_files
 from jupyter_authz.audit.record import Recorder
 from jupyter_authz.errors import AuthzError
 from jupyter_authz.guard import hook
@@ -337,15 +335,9 @@ class JupyterAuthz(ExtensionApp):
             *self.loaded_config_files,
             *self._files_of_others(),
         ]
-        notary = getattr(server.contents_manager, "notary", None)
-        directories = {*jupyter_config_path(), *jupyter_path(), server.config_dir, server.data_dir}
-        secrets: list[str | None] = [
-            server.cookie_secret_file,
-            getattr(notary, "secret_file", None),
-            getattr(notary, "db_file", None),
-        ]
-        trees = (*files, *directories, server.runtime_dir, *secrets)
-        closed = Closed(root, trees, [os.path.dirname(file) for file in files])  # noqa: PTH120
+        closed = Closed(
+            root, server_files.trees(server, files), server_files.searched(server, files)
+        )
         note_own_files(server.contents_manager, closed)
         return closed
 

@@ -115,6 +115,35 @@ def load(path: Path) -> ConfigurationFile:
         ) from error
 
 
+def included(path: Path) -> list[Path]:
+    """Give the files that a configuration file includes with `load_subconfig`, and those with it.
+
+    Found by their names in the text; a name that a program makes up is not.
+
+    Parameters
+    ----------
+    path
+        Of a configuration file that could be read.
+    """
+    found = [path]
+    for file in found:
+        if file.suffix != ".py" or not file.is_file():
+            continue
+        for node in ast.walk(ast.parse(file.read_bytes())):
+            if not isinstance(node, ast.Call) or ast.unparse(node.func) != "load_subconfig":
+                continue
+            given = [*node.args, *(keyword.value for keyword in node.keywords)]
+            texts = [one.value for one in given if isinstance(one, ast.Constant)]
+            names = [text for text in texts if isinstance(text, str)]
+            if not names:
+                continue
+            # The second is the directory.
+            other = Path(*(names[1:2] or [file.parent]), names[0])
+            if other not in found:
+                found.append(other)
+    return found[1:]
+
+
 def _line_in(path: Path, error: Exception) -> int | None:
     """Find the line of a file that was being run when an error arose."""
     lines = [f.lineno for f in extract_tb(error.__traceback__) if Path(f.filename) == path]

@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "audit": {"errors", "model", "audit"},
     "guard": {"errors", "model", "identity", "resources", "policy", "audit", "guard"},
     "configuration": {"errors"},
+    "server_files": {"configuration"},
     "app": {"*"},
     "reload": {"*"},
     "cli": {"*"},

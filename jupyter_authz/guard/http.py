@@ -312,7 +312,8 @@ class Guard:
             return _ERROR
         policy = self.policy
         asks = door.authz_route.row.asked(_verb(door))
-        asked = await questions(asks, Request(door), door, resolve=policy is not None)
+        request = Request(door)
+        asked = await questions(asks, request, door, resolve=policy is not None)
         door.authz_asked = asked
         for question in asked:
             if question.action != "read":
@@ -322,6 +323,12 @@ class Guard:
         agreed = AGREED
         if policy is not None:
             agreed = await policy_agrees(policy, subject, asked, door)
+            deep = [ask for ask in asks if ask.below is not None]
+            if agreed.allowed and deep:
+                # INVARIANT: nobody has directories looked through that they may not read.
+                # tests/resources/test_links.py::test_a_copy_is_decided_about_before_it_is_walked
+                found = await questions(deep, request, door, resolve=True, below=True)
+                agreed = await policy_agrees(policy, subject, found, door)
             if not agreed.allowed:
                 return agreed
         if door.authz_is_hooked:

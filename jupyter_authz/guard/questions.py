@@ -9,8 +9,8 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
-from jupyter_authz.model import Question, values_of
-from jupyter_authz.resources.links import with_links_below, with_targets
+from jupyter_authz.model import OF_THE_SERVER, Question, values_of
+from jupyter_authz.resources.links import with_targets
 from jupyter_authz.resources.table import as_path
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ _WALKS = ThreadPoolExecutor(1, thread_name_prefix="jupyter_authz")
 
 
 async def questions(
-    asks: Sequence[Ask], request: Request, door: Door, *, resolve: bool
+    asks: Sequence[Ask], request: Request, door: Door, *, resolve: bool, below: bool = False
 ) -> list[Question]:
     """Give the questions a request asks.
 
@@ -42,6 +42,8 @@ async def questions(
     resolve
         Whether the attributes of what runs, of directories and of links are found out too; a hook
         needs only the labels.
+    below
+        Whether what is below directories is found out, too, where the row says so.
 
     Raises
     ------
@@ -55,16 +57,18 @@ async def questions(
         elif ask.when is None or ask.when(request):
             resource: Resource | None = (asked := ask.resource(request))
             if resolve and (ask.finder is not None or ask.tree):
-                resource = await _resolved(ask, asked, request, door)
+                resource = await _resolved(ask, asked, request, door, below=below)
             if resource is None:
                 continue
-            if resolve and resource.path:
+            if resolve and resource.path and OF_THE_SERVER not in resource.path:
                 resource = _with_targets(resource, door)
             found.append(Question(ask.action, resource, ask.scope, ask.enough))
     return found
 
 
-async def _resolved(ask: Ask, resource: Resource, request: Request, door: Door) -> Resource | None:
+async def _resolved(
+    ask: Ask, resource: Resource, request: Request, door: Door, *, below: bool
+) -> Resource | None:
     """Give a resource with what only the server knows about it; None where there is none."""
     if ask.finder is not None:
         attributes = await door.settle(ask.finder(request))
@@ -75,9 +79,9 @@ async def _resolved(ask: Ask, resource: Resource, request: Request, door: Door) 
         tree = resource.path if ask.tree is True else as_path(ask.tree(request))
         if await is_directory(door, tree):
             resource = resource._replace(whole=True)
-            if ask.links:
+            if below and ask.below is not None:
                 loop, manager = asyncio.get_running_loop(), door.contents_manager
-                look = loop.run_in_executor(_WALKS, with_links_below, manager, resource.path)
+                look = loop.run_in_executor(_WALKS, ask.below, manager, resource.path)
                 resource = resource._replace(path=await door.settle(look))
     return resource
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_authz.model import OF_THE_SERVER, values_of
+from jupyter_authz.policy.paths import fold
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,45 +38,62 @@ class Closed:
         Directories in which Jupyter looks for configuration.
     """
 
-    def __init__(self, root: str, trees: Iterable[str | None], searched: Iterable[str]) -> None:
-        self._root = _place(root)
+    def __init__(self, root: str, trees: Iterable[str], searched: Iterable[str]) -> None:
+        base = _place(root)
         # What the root itself is in cannot be closed.
-        self._trees = {
-            place for tree in trees if tree and not _is_in(self._root, place := _place(tree))
-        }
-        self._searched = {_place(directory) for directory in searched}
-        places = self._trees | self._searched
-        # Else only links lead there, which are looked at anyway.
-        self._is_below = any(_is_in(place, self._root) for place in places)
+        places = {place for tree in trees if not base.startswith(place := _place(tree))}
+        self._everywhere = _Places(places, {_place(directory) for directory in searched})
+        self._below_root = self._everywhere.below(base)
 
     def covers(self, resource: Resource) -> bool:
         """Whether a resource is such a file, by its own path or where that leads."""
         if resource.type not in _FILES:
             return False
         return any(
-            path == OF_THE_SERVER or (self._is_below and self.holds(f"{self._root}/{path}"))
+            path == OF_THE_SERVER or self._below_root.hold(path)
             for path in values_of(resource.path) or ()
         )
 
     def holds(self, place: str) -> bool:
         """Whether an absolute path, its links followed, is that of such a file."""
-        place = place.lower()
-        if any(_is_in(place, tree) for tree in self._trees):
-            return True
-        return any(
-            _is_in(place, directory) and _NAME.fullmatch(place[len(directory) + 1 :])
-            for directory in self._searched
-        )
+        return self._everywhere.hold(place)
 
     def touches(self, place: str) -> bool:
         """Whether an absolute path is that of such a file, or of a directory with one below it."""
-        return self.holds(place) or any(_is_in(tree, place.lower()) for tree in self._trees)
+        return self._everywhere.hold(place) or self._everywhere.are_below(place)
 
 
-def _is_in(place: str, directory: str) -> bool:
-    return place == directory or place.startswith(f"{directory}/")
+class _Places:
+    """Trees, and directories that are looked for configuration in, each with a slash at its end."""
+
+    def __init__(self, trees: Iterable[str], searched: Iterable[str]) -> None:
+        self._trees, self._searched = tuple(trees), tuple(searched)
+
+    def below(self, base: str) -> _Places:
+        """Give those that are below a directory, named from it."""
+        return _Places(
+            *(
+                [place.removeprefix(base) for place in places if place.startswith(base)]
+                for places in (self._trees, self._searched)
+            )
+        )
+
+    def hold(self, path: str) -> bool:
+        """Whether a path is in one of the trees, or names configuration."""
+        if not self._trees and not self._searched:
+            return False
+        path = fold(path)
+        return f"{path}/".startswith(self._trees) or any(
+            path.startswith(directory) and _NAME.fullmatch(path, len(directory))
+            for directory in self._searched
+        )
+
+    def are_below(self, path: str) -> bool:
+        """Whether one of them is below a path."""
+        above = f"{fold(path)}/"
+        return any(place.startswith(above) for place in (*self._trees, *self._searched))
 
 
 def _place(path: str) -> str:
-    """Give an absolute path as it is compared here."""
-    return Path(os.fspath(path)).expanduser().resolve().as_posix().rstrip("/").lower()
+    """Give an absolute path as it is compared here, with a slash at its end."""
+    return fold(Path(os.fspath(path)).expanduser().resolve().as_posix().rstrip("/")) + "/"

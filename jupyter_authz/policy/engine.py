@@ -6,13 +6,13 @@ A policy is a snapshot: it never changes, a reload makes another one.
 
 from __future__ import annotations
 
-import unicodedata
 from typing import TYPE_CHECKING
 
 from jupyter_authz.model import ACTIONS, Decision, Subject
 from jupyter_authz.policy.access import Index, Keys
 from jupyter_authz.policy.explain import Matcher, Rule, modes_of
 from jupyter_authz.policy.garbage import no_collection
+from jupyter_authz.policy.paths import fold
 from jupyter_authz.policy.subjects import Binding, Memberships, bindings_of
 
 if TYPE_CHECKING:
@@ -34,15 +34,6 @@ _MOST_RESOLVED = 20_000
 
 # A subject's roles, and every way to bind placeholders with the roles for which it counts.
 _Access = tuple[frozenset[int], list[tuple[Binding, frozenset[int]]]]
-
-
-def fold(text: str) -> str:
-    """Give a text as a file system compares it that takes no notice of case.
-
-    Such file systems differ; this is the Unicode standard's canonical caseless matching (3.13,
-    D145), composed again. What none of them tells apart is equal here.
-    """
-    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())
 
 
 class Policy:

@@ -6,6 +6,7 @@ Stands between the tables, which find a path in a request, and the engine, which
 from __future__ import annotations
 
 import os
+import unicodedata
 
 
 def normalise(path: str) -> str | None:
@@ -34,3 +35,14 @@ def normalise(path: str) -> str | None:
         return path.strip("/")
     segments = [segment for segment in path.split("/") if segment not in {"", "."}]
     return None if ".." in segments else "/".join(segments)
+
+
+def fold(text: str) -> str:
+    """Give a text as a file system compares it that takes no notice of case.
+
+    Such file systems differ; this is the Unicode standard's canonical caseless matching (3.13,
+    D145), composed again. What none of them tells apart is equal here.
+    """
+    if text.isascii():
+        return text.lower()
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", text).casefold())

@@ -10,7 +10,11 @@ from jupyter_server.services.contents.manager import copy_pat
 from tornado.web import HTTPError
 
 from jupyter_authz.policy.paths import normalise
-from jupyter_authz.resources.links import checkpoint_directory
+from jupyter_authz.resources.links import (
+    checkpoint_directory,
+    with_links_below,
+    with_own_files,
+)
 from jupyter_authz.resources.requests import body, myself, part, query, relative, well_formed
 from jupyter_authz.resources.running import (
     beside_kernel,
@@ -192,6 +196,7 @@ ROWS = (
                     finder=_copy,
                     when=body("copy_from"),
                     tree=body("copy_from"),
+                    below=with_own_files,
                 ),
                 Ask(
                     "read",
@@ -199,7 +204,7 @@ ROWS = (
                     path=body("copy_from"),
                     when=body("copy_from"),
                     tree=True,
-                    links=True,
+                    below=with_links_below,
                 ),
             ),
             "PUT": (
@@ -207,11 +212,25 @@ ROWS = (
                 Ask("write", "contents", finder=_new_file, when=_is_empty),
             ),
             "PATCH": (
-                Ask("write", "contents", path=PATH, tree=True, when=well_formed("path")),
+                Ask(
+                    "write",
+                    "contents",
+                    path=PATH,
+                    tree=True,
+                    below=with_own_files,
+                    when=well_formed("path"),
+                ),
                 Ask("read", "contents", path=PATH, tree=True),
-                Ask("write", "contents", path=body("path"), when=_renames, tree=PATH),
+                Ask(
+                    "write",
+                    "contents",
+                    path=body("path"),
+                    when=_renames,
+                    tree=PATH,
+                    below=with_own_files,
+                ),
             ),
-            "DELETE": (Ask("write", "contents", path=PATH, tree=True),),
+            "DELETE": (Ask("write", "contents", path=PATH, tree=True, below=with_own_files),),
         },
     ),
     Row(f"{_SERVICES}.contents.handlers.CheckpointsHandler", "checkpoints", path=PATH),

@@ -103,6 +103,24 @@ def with_targets(contents_manager: Any, value: Value) -> Value:
     return values if values != (value,) else value
 
 
+def with_own_files(contents_manager: Any, value: Value) -> Value:
+    """Give directories, marked where files of the server itself are below them.
+
+    Parameters
+    ----------
+    contents_manager
+        Of the server.
+    value
+        One normalised path or several.
+    """
+    own, paths = _OWN.get(contents_manager), values_of(value)
+    if own is None or paths is None:
+        return value
+    root: Any = contents_manager.root_dir
+    # INVARIANT: tests/guard/test_closed.py::test_nobody_is_let_at_the_files_of_the_server
+    return (*paths, OF_THE_SERVER) if any(own.touches(_real(root, p)) for p in paths) else value
+
+
 def with_links_below(contents_manager: Any, value: Value) -> Value:
     """Give directories with those that the links below them lead to, and the links below these.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jupyter_authz.model import Action, Question, Resource, Scope
+from jupyter_authz.model import Action, Question, Resource, Scope, Value
 from jupyter_authz.policy.paths import normalise
 from jupyter_authz.resources.types import attributes_of
 
@@ -59,8 +59,9 @@ class Ask:
     tree
         Whether, if the path is a directory, all below it is asked for too. A source gives another
         path that tells: a directory is moved with all below it.
-    links
-        Whether, of a directory, what links below it lead to is asked for too: copying follows them.
+    below
+        Adds to the path of such a directory what else is taken with it, such as what links below
+        it lead to.
     when
         Asked only if this gives something.
     enough
@@ -76,7 +77,7 @@ class Ask:
     finder: Finder | None = None
     scope: Scope = "this"
     tree: bool | Source = False
-    links: bool = False
+    below: Callable[[Any, Value], Value] | None = None
     when: Source | None = None
     enough: tuple[tuple[Action, str], ...] = ()
     # The question itself, where nothing in it depends on the request.

@@ -26,11 +26,17 @@ def ann(tmp_path_factory):
         "c.ServerApp.identity_provider_class = 'jupyter_authz.AccountsIdentityProvider'\n"
         f"c.AccountsIdentityProvider.users = {{'ann': {{'hashed_tokens': [{hashed!r}]}}}}\n"
         f"c.ServerApp.root_dir = {str(home)!r}\n"
+        f"load_subconfig('parts/roles.py', path={str(home)!r})\n"
+        f"c.SQLiteYStore.db_path = {str(home / 'rooms' / 'kept.db')!r}\n"
         f"c.ServerApp.cookie_secret_file = {str(home / 'holds' / 'secret')!r}\n"
         "c.JupyterAuthz.roles = [{'name': 'all', 'users': ['*'], 'allow': ['*']}]\n"
     )
     (home / "notes").mkdir()
     (home / "notes" / "n.txt").write_text("n")
+    # What the configuration includes, with what it includes.
+    (home / "parts").mkdir()
+    (home / "parts" / "roles.py").write_text("load_subconfig('more.py')\n")
+    (home / "parts" / "more.py").write_text("")
     (home / "link").symlink_to("config.py")
     (home / "far").symlink_to(elsewhere)
     # A link before the file, out of the root.
@@ -39,6 +45,9 @@ def ann(tmp_path_factory):
     (home / "holds" / "config.json").write_text("{}")
     (home / "notes" / "deep").mkdir()
     (home / "notes" / "deep" / "far").symlink_to(elsewhere)
+    # What was prepared elsewhere, to be put where the server looks.
+    (home / "planted" / "parts").mkdir(parents=True)
+    (home / "planted" / "roles.py").write_text("c.JupyterAuthz.roles = None")
     with serving(home, f"--config={home}/config.py") as port:
         yield Client(port, token)
 
@@ -71,6 +80,19 @@ def ann(tmp_path_factory):
         ("POST", "api/contents/notes", {"copy_from": "notes/deep"}),
         ("POST", "api/contents/notes", {"copy_from": "holds"}),
         ("GET", "api/contents/runtime", None),
+        # Any suffix stands for those that are known.
+        ("PUT", "api/contents/config.json", TEXT),
+        ("GET", "api/contents/parts/roles.py", None),
+        ("PUT", "api/contents/parts/more.py", TEXT),
+        ("GET", "api/contents/rooms/kept.db", None),
+        ("GET", "api/contents/rooms/kept.db-journal", None),
+        # Directories with them below, or that would be in their place.
+        ("DELETE", "api/contents/parts", None),
+        ("PATCH", "api/contents/parts", {"path": "notes/parts"}),
+        ("PATCH", "api/contents/holds", {"path": "notes/holds"}),
+        ("PATCH", "api/contents/planted", {"path": "rooms"}),
+        ("PATCH", "api/contents/planted", {"path": "ROOMS"}),
+        ("POST", "api/contents/notes", {"copy_from": "parts"}),
     ],
 )
 def test_nobody_is_let_at_the_files_of_the_server(ann, method, path, body):

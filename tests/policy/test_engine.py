@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from policy import strategies
 
 from jupyter_authz.model import Question, Resource, Subject
-from jupyter_authz.policy.engine import Policy, fold
+from jupyter_authz.policy.engine import Policy
+from jupyter_authz.policy.paths import fold
 from jupyter_authz.policy.permissions import Grammar
 from jupyter_authz.policy.roles import read_memberships, read_roles
 from jupyter_authz.resources.types import TYPES

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
 import pytest
 from people import allowing
@@ -163,3 +164,15 @@ async def test_a_copy_follows_the_links_below(be):
         assert await be("root").status("POST", "api/contents/secret", copy) == 201, source
     copies = [path.name for path in (be.root / "open").iterdir() if "Copy" in path.name]
     assert copies == ["fine-Copy1"]
+
+
+async def test_a_copy_is_decided_about_before_it_is_walked(be, monkeypatch):
+    """Who may not read a directory has nobody look through it."""
+    (be.root / "held").mkdir()
+    walked, walk = [], os.walk
+    monkeypatch.setattr(os, "walk", lambda place: walked.append(place) or walk(place))
+    copy = {"copy_from": "held"}
+    assert await be("ann").status("POST", "api/contents/open", copy) == 403
+    assert walked == []
+    assert await be("root").status("POST", "api/contents/open", copy) == 201
+    assert walked
