@@ -138,7 +138,7 @@ def included(path: Path) -> list[Path]:
             if not names:
                 continue
             # The second is the directory.
-            other = Path(*(names[1:2] or [file.parent]), names[0])
+            other = Path(names[1] if names[1:] else file.parent, names[0])
             if other not in found:
                 found.append(other)
     return found[1:]

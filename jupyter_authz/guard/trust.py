@@ -86,32 +86,95 @@ def keep_trust_out(room: Any) -> None:
             if isinstance(metadata, Map) and _is_trusted(metadata):
                 metadata["trusted"] = False
 
+    trial = _Trial(shared)
+
     # INVARIANT: in one step, so that nobody is told of the one without the other.
     # tests/guard/test_rooms.py::test_nobody_trusts_for_another
     @wraps(apply)
     def apply_update(update: bytes) -> None:
+        says_of_trust = trial.says_of_trust(update)
         with shared.transaction():
             apply(update)
-            distrust()
+            if says_of_trust:
+                distrust()
 
     apply_update.is_of_authz = True  # type: ignore[attr-defined]
     shared.apply_update = apply_update
     with shared.transaction():
         distrust()
     document = getattr(room, "_document", None)
-    create = getattr(document, "create_ycell", None)
-    if create is None:
-        return
+    if hasattr(document, "create_ycell"):
+        _keep_trust_out_of_files(document)
 
-    # What the server itself puts there when the file has changed; an empty cell comes as trusted.
+
+class _Trial:
+    """A document that follows a shared one, on which updates are tried out first.
+
+    To look at every cell of the shared one at every key that somebody presses would take its time.
+    """
+
+    def __init__(self, shared: Any) -> None:
+        from pycrdt import Array, Doc  # noqa: PLC0415 - only where installed
+
+        self._document: Doc[Any] = Doc({"cells": Array()})
+        self._document.apply_update(shared.get_update())
+        self._changes: list[Any] = []
+        # Kept, as with it would go who observes it.
+        self._cells = self._document["cells"]
+        self._cells.observe_deep(self._changes.extend)
+        shared.observe(lambda event: self._apply(event.update))
+
+    def says_of_trust(self, update: bytes) -> bool:
+        """Whether an update may be about trust: new cells, or metadata of cells."""
+        return any(_is_of_trust(change.path, change) for change in self._apply(update))
+
+    def _apply(self, update: bytes) -> list[Any]:
+        self._document.apply_update(update)
+        changes = self._changes[:]
+        self._changes.clear()
+        return changes
+
+
+def _is_of_trust(path: list[int | str], event: Any) -> bool:
+    if not path:
+        return any("insert" in step for step in event.delta)
+    changed = getattr(event, "keys", {})
+    return (len(path) == 1 and "metadata" in changed) or (
+        path[1:] == ["metadata"] and "trusted" in changed
+    )
+
+
+def _keep_trust_out_of_files(document: Any) -> None:
+    """Have nothing trusted that the server itself puts into a document when the file has changed.
+
+    Parameters
+    ----------
+    document
+        Of jupyter_ydoc, a notebook.
+    """
+    create = document.create_ycell
+
+    # An empty notebook's first cell comes as trusted, too.
     @wraps(create)
     def create_ycell(value: dict[str, Any]) -> Any:
-        metadata = value.get("metadata", {})
-        if _is_trusted(metadata):
-            value = {**value, "metadata": {**metadata, "trusted": False}}
-        return create(value)
+        return create(_untrusted(value))
 
-    document.create_ycell = create_ycell  # type: ignore[union-attr]
+    document.create_ycell = create_ycell
+    for name in {"set", "aset"} & set(dir(document)):
+        setattr(document, name, _with_untrusted(getattr(document, name)))
+
+
+def _with_untrusted(put: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str, Any]], Any]:
+    @wraps(put)
+    def put_untrusted(value: dict[str, Any]) -> Any:
+        return put({**value, "cells": [_untrusted(cell) for cell in value["cells"]]})
+
+    return put_untrusted
+
+
+def _untrusted(cell: dict[str, Any]) -> dict[str, Any]:
+    metadata = cell.get("metadata", {})
+    return {**cell, "metadata": {**metadata, "trusted": False}} if _is_trusted(metadata) else cell
 
 
 def _is_trusted(metadata: Any) -> bool:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+from types import SimpleNamespace
 
 import nbformat
 import pytest
+from jupyter_core.utils import ensure_async
+from jupyter_ydoc import YNotebook
 from people import allowing
 from pycrdt import (
     Array,
@@ -24,6 +27,8 @@ from pycrdt import (
 )
 from tornado.httpclient import HTTPClientError
 
+from jupyter_authz.guard import trust
+from jupyter_authz.guard.trust import keep_trust_out
 from jupyter_authz.policy.engine import Policy
 from jupyter_authz.policy.permissions import Grammar
 from jupyter_authz.policy.roles import read_roles
@@ -423,6 +428,39 @@ async def test_what_the_server_signed_is_not_trusted_in_a_room(be):
             ann = await Peer.join(be, "ann", "n.ipynb")
     await ann.until(lambda: str(ann.cells[0]["source"]) == "b")
     assert _trust(ann) == [False]
+
+
+@pytest.mark.parametrize("put", ["set", "aset"])
+async def test_what_the_server_changes_in_place_is_not_trusted(put):
+    """As when a file has changed on the disk, and its cells are those that were there."""
+    document = YNotebook()
+    room = SimpleNamespace(ydoc=document.ydoc, _document=document)
+    keep_trust_out(room)
+    cells = [nbformat.v4.new_code_cell("1", id="a"), nbformat.v4.new_code_cell("2", id="b")]
+    document.source = nbformat.v4.new_notebook(cells=cells)
+    for cell in cells:
+        cell["metadata"] = {"trusted": True}
+    await ensure_async(getattr(document, put)(nbformat.v4.new_notebook(cells=cells)))
+    assert [cell["metadata"]["trusted"] for cell in document.source["cells"]] == [False, False]
+
+
+def test_typing_has_no_cell_looked_at(monkeypatch):
+    """A notebook may have a thousand, and each key of each person is a change."""
+    document = YNotebook()
+    document.source = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")])
+    keep_trust_out(SimpleNamespace(ydoc=document.ydoc, _document=document))
+    peer, updates, looked = YNotebook(), [], []
+    peer.ydoc.apply_update(document.ydoc.get_update())
+    peer.ydoc.observe(lambda event: updates.append(event.update))
+    look = trust._is_trusted
+    monkeypatch.setattr(trust, "_is_trusted", lambda cell: looked.append(cell) or look(cell))
+    peer.ycells[0]["source"] += "2"
+    document.ydoc.apply_update(updates.pop())
+    assert looked == []
+    peer.ycells[0]["metadata"]["trusted"] = True
+    document.ydoc.apply_update(updates.pop())
+    assert looked
+    assert [cell["metadata"]["trusted"] for cell in document.source["cells"]] == [False]
 
 
 def _trust(peer):
