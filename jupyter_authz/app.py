@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
@@ -275,7 +276,7 @@ class JupyterAuthz(ExtensionApp):
         noted = note_starts(self.serverapp.web_app.settings)
         offer_what_is_allowed(self.serverapp.web_app.settings, self.guard)
         revise = self.guard.connections.revise_soon
-        noted.on_move = revise
+        noted.on_move = partial(revise, asks_hook=False)
         if isinstance(self.serverapp.identity_provider, AccountsIdentityProvider):
             self.serverapp.identity_provider.observe(lambda _: revise(), "users")
         if self.guard.policy is not None or hook.replaced() is not None:

@@ -88,15 +88,30 @@ class Limited(_Socket):
         """
         self.authz_subject = subject_of(user)
         self.authz_resource = await self.authz_find(running)
+        self.authz_limit()
+        return self.authz_level is not None
+
+    def authz_limit(self) -> None:
+        """Limit it to what is allowed."""
         policy = self.authz_guard.policy
         self.authz_level = "execute" if policy is None else self.authz_highest(policy)
-        return self.authz_level is not None
+
+    async def authz_ask_hook(self, user: Any) -> None:
+        """Ask a hook what the policy does not tell, where there is a question of that kind.
+
+        Parameters
+        ----------
+        user
+            Jupyter's user.
+        """
 
     async def get(self, *args: Any, **kwargs: Any) -> Any:
         """Find out what is allowed before the handshake."""
         # INVARIANT: until that is known, it is nothing.
         # tests/guard/test_channels.py::test_what_each_may_send
         await self.authz_revise(self.current_user, await sessions(self.settings))
+        if hook.replaced() is not None:
+            await self.authz_ask_hook(self.current_user)
         return await ensure_async(super().get(*args, **kwargs))
 
 
@@ -114,14 +129,23 @@ class Connections:
         self._open: MutableMapping[WebSocketHandler, Admission] = WeakKeyDictionary()
         self._revising: asyncio.Task[None] | None = None
         self._again = False
+        self._asks_hook = False
 
     def add(self, handler: WebSocketHandler, admission: Admission) -> None:
         """Know a websocket from its handshake on."""
         self._open[handler] = admission
 
-    def revise_soon(self) -> None:
-        """Decide anew about all of them; what changes meanwhile is taken account of."""
+    def revise_soon(self, *, asks_hook: bool = True) -> None:
+        """Decide anew about all of them; what changes meanwhile is taken account of.
+
+        Parameters
+        ----------
+        asks_hook
+            Whether a hook is asked anew, too: not where only paths have changed, of which it is
+            not told.
+        """
         self._again = True
+        self._asks_hook = self._asks_hook or asks_hook
         if self._revising is None or self._revising.done():
             self._revising = asyncio.ensure_future(self._revise_until_settled())
 
@@ -146,7 +170,8 @@ class Connections:
                 is_allowed = False
             if not is_allowed:
                 _close(handler)
-        if hook.replaced() is not None:
+        asks_hook, self._asks_hook = self._asks_hook, False
+        if asks_hook and hook.replaced() is not None:
             # At once, and after the policy: one that takes its time delays nobody's revocation.
             await asyncio.gather(*(self._ask_hook(*one) for one in tuple(self._open.items())))
 
@@ -155,9 +180,15 @@ class Connections:
         # tests/test_reload.py::test_a_hook_counts_for_what_is_open
         user = getattr(handler, "authz_user", None) or admission.user
         admission.asker.current_user = user
-        asked = hook_agrees(admission.asker, user, admission.asked, self._guard.log, ensure_async)
+
+        async def ask() -> bool:
+            if isinstance(handler, Limited):
+                await handler.authz_ask_hook(user)
+            asker, asked = admission.asker, admission.asked
+            return bool(await hook_agrees(asker, user, asked, self._guard.log, ensure_async))
+
         try:
-            agreed = bool(await asyncio.wait_for(asked, _PATIENCE))
+            agreed = await asyncio.wait_for(ask(), _PATIENCE)
         except Exception:
             self._guard.log.exception("jupyter_authz | an error while asking a hook")
             agreed = False

@@ -14,7 +14,6 @@ from weakref import WeakKeyDictionary
 from jupyter_core.utils import ensure_async
 from tornado.web import HTTPError
 
-from jupyter_authz.guard import hook
 from jupyter_authz.guard.connections import Limited
 from jupyter_authz.guard.parties import hook_agrees
 from jupyter_authz.guard.presence import presence_for, presence_from
@@ -48,6 +47,8 @@ class Room(Limited):
     room: Any
     # Whether the log says that changes were dropped.
     _has_told = False
+    # Whether a hook, if there is one, lets its user write.
+    _hook_agrees = True
 
     async def authz_find(self, running: Sessions) -> Resource:
         """Find the document as it is now."""
@@ -67,14 +68,18 @@ class Room(Limited):
                 return action
         return None
 
-    async def authz_revise(self, user: Any, running: Sessions) -> bool:
-        """Find out what is allowed now; a hook may limit it, too."""
-        is_something = await super().authz_revise(user, running)
-        if self.authz_may("write") and hook.replaced() is not None:
-            question = Question("write", self.authz_resource)
-            if not await hook_agrees(self, user, [question], self.log, ensure_async):
-                self.authz_level = "read"
-        return is_something
+    def authz_limit(self) -> None:
+        """Limit it to what is allowed, and to what a hook agrees to."""
+        super().authz_limit()
+        if self.authz_may("write") and not self._hook_agrees:
+            self.authz_level = "read"
+
+    async def authz_ask_hook(self, user: Any) -> None:
+        """Ask a hook whether the document may be written."""
+        question = Question("write", self.authz_resource)
+        agreed = await hook_agrees(self, user, [question], self.log, ensure_async)
+        self._hook_agrees = agreed.allowed
+        self.authz_limit()
 
     async def open(self, *args: Any, **kwargs: Any) -> None:
         """Begin; what the document says of trust is for nobody."""
