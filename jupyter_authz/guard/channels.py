@@ -41,8 +41,10 @@ class KernelChannels(Limited):
     kernel_id: str
     selected_subprotocol: str | None
 
-    # How many requests for input came to whoever may not send everything.
-    _inputs = 0
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        # Of whoever may not send everything, the messages whose handling waits for their input.
+        self._waiting: set[str] = set()
 
     def get_argument(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Give an argument of the request; the id of a session is bound to its user."""
@@ -78,20 +80,26 @@ class KernelChannels(Limited):
 
     def write_message(self, message: Any, binary: bool = False) -> Any:  # noqa: FBT001, FBT002
         """Send a message to the front end."""
-        if self.authz_level != "execute" and self._asks_for_input(message):
-            self._inputs += 1
+        if self.authz_level != "execute":
+            self._note_input(message)
         return super().write_message(message, binary)
 
-    def _asks_for_input(self, data: Any) -> bool:
+    def _note_input(self, data: Any) -> None:
+        """Note that the kernel asks for input, or does not any more."""
         # INVARIANT: what only quotes such a request is none.
         # tests/guard/test_channels.py::test_what_quotes_a_request_for_input
-        if ("input_request" if isinstance(data, str) else b"input_request") not in data:
-            return False
+        words = ("input_request", "idle") if self._waiting else ("input_request",)
+        if not any((word if isinstance(data, str) else word.encode()) in data for word in words):
+            return
         try:
             message = read(data, self.selected_subprotocol)
         except MessageError:
-            return False
-        return (message.channel, message.type) == ("stdin", "input_request")
+            return
+        handled = str(message.parent_header.get("msg_id"))
+        if (message.channel, message.type) == ("stdin", "input_request"):
+            self._waiting.add(handled)
+        elif message.type == "status" and message.content.get("execution_state") == "idle":
+            self._waiting.discard(handled)
 
     # ------------------------------------------------------------------ comms
 
@@ -148,9 +156,10 @@ class KernelChannels(Limited):
     def _is_to_whom_it_may(self, message: Message) -> bool:
         """Whether a message that interacts is to a widget of the kernel, or to input one gives."""
         if message.type == "input_reply":
-            was_asked = self._inputs > 0
-            self._inputs -= was_asked
-            return was_asked
+            if not self._waiting:
+                return False
+            self._waiting.pop()
+            return True
         if message.type in {"comm_msg", "comm_close"}:
             comm = message.content.get("comm_id")
             return isinstance(comm, str) and comm not in self._comms()

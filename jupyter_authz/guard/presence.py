@@ -76,10 +76,19 @@ def presence_from(
             return said
         if not isinstance(person, dict):
             return _NOTHING
-        true = {name: getattr(user, name, None) or user.username for name in _NAMES}
-        return {**said, _PERSON: {**person, **{k: v for k, v in true.items() if k in person}}}
+        return {**said, _PERSON: {**person, **_as_known(user)}}
 
     return _changed(message, as_own)
+
+
+def _as_known(user: Any) -> dict[str, Any]:
+    """Give how others are told of a user: as the identity provider knows them."""
+    known = {name: getattr(user, name, None) or user.username for name in _NAMES}
+    words = known["display_name"].split() or [user.username]
+    letters = words[0][:1] + (words[-1][:1] if len(words) > 1 else "")
+    initials = getattr(user, "initials", None) or letters.upper()
+    picture = getattr(user, "avatar_url", None)
+    return {**known, "initials": initials, "avatar_url": picture}
 
 
 def _changed(message: bytes, change: Callable[[int, Any], Any]) -> bytes | None:

@@ -24,7 +24,7 @@ _base: Any = base
 PROTOCOL_1 = "v1.kernel.websocket.jupyter.org"
 
 _PARTS = ("header", "parent_header", "metadata", "content")
-_CHANNELS = ("shell", "control", "stdin")
+_CHANNELS = ("shell", "control", "stdin", "iopub")
 
 
 class Message(NamedTuple):
@@ -54,7 +54,7 @@ class Message(NamedTuple):
 
 
 def read(data: str | bytes, protocol: str | None) -> Message:
-    """Read a message from a front end.
+    """Read a message from a front end, or to one.
 
     Parameters
     ----------

@@ -15,7 +15,7 @@ from jupyter_authz.resources.links import (
     with_links_below,
     with_own_files,
 )
-from jupyter_authz.resources.requests import body, myself, part, query, relative, well_formed
+from jupyter_authz.resources.requests import body, myself, part, query, relative
 from jupyter_authz.resources.running import (
     beside_kernel,
     kernel,
@@ -62,9 +62,8 @@ async def _numbered(request: Request, name: str, insert: str) -> Mapping[str, An
 
 async def _new_file(request: Request) -> Mapping[str, Any]:
     """Find the path of the file or directory that a POST to a directory makes."""
-    model = request.body
     manager = request.handler.contents_manager
-    kind = model.get("type") or ""
+    kind = body("type")(request) or ""
     extension = body("ext")(request) or ""
     if set(extension) & set("/\\\0"):
         raise HTTPError(400, f"Expected a file extension as 'ext', got {extension!r}")
@@ -114,7 +113,7 @@ def _session_path(request: Request) -> Any:
         for key in ("name", "path"):
             if key in notebook:
                 return _given(body("notebook", key)(request), f"notebook.{key}")
-    return _given(body("path")(request), "path") if "path" in request.body else None
+    return _new_path(request) if "path" in request.body else None
 
 
 def _session_place(request: Request) -> Any:
@@ -133,6 +132,10 @@ def _session_is_well_formed(request: Request) -> Any:
 
 def _renames(request: Request) -> bool:
     return "path" in request.body
+
+
+def _new_path(request: Request) -> Any:
+    return _given(body("path")(request), "path")
 
 
 def _given(value: Any, key: str) -> Any:
@@ -188,7 +191,7 @@ ROWS = (
         asks={
             "GET": (Ask("read", "contents", path=PATH, scope="way"),),
             "POST": (
-                Ask("write", "contents", path=PATH, when=well_formed("type")),
+                Ask("write", "contents", path=PATH),
                 Ask("write", "contents", finder=_new_file, when=_makes_new),
                 Ask(
                     "write",
@@ -218,13 +221,12 @@ ROWS = (
                     path=PATH,
                     tree=True,
                     below=with_own_files,
-                    when=well_formed("path"),
                 ),
                 Ask("read", "contents", path=PATH, tree=True),
                 Ask(
                     "write",
                     "contents",
-                    path=body("path"),
+                    path=_new_path,
                     when=_renames,
                     tree=PATH,
                     below=with_own_files,

@@ -7,6 +7,7 @@ files could write such a repository, so every operation asks `execute` too.
 
 from __future__ import annotations
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,8 @@ def _path(request: Request) -> Any:
     base = Path(root).expanduser().resolve()
     place = (base / directory).resolve()
     for above in (place, *place.parents):
-        if (above / ".git").exists():
+        # Whatever a path looks like: `Path.exists` raises where one is too long.
+        if os.path.exists(above / ".git"):  # noqa: PTH110
             inside = above.is_relative_to(base)
             # One that begins above the root has more in it than contents has.
             return "/".join(above.relative_to(base).parts) if inside else None
@@ -60,13 +62,17 @@ def _named(where: Source) -> Source:
 _READS = (
     Ask("read", "git", path=_path),
     Ask("read", "contents", path=_path, tree=True),
+    # A link that leads into it is asked by its own path, too.
+    Ask("read", "contents", path=_directory, tree=True),
     # INVARIANT: tests/resources/test_absolute_paths.py::test_nothing_of_git_is_only_reading
     Ask("execute", "git", path=_path),
 )
 _CHANGES = (
     Ask("write", "git", path=_path),
     Ask("write", "contents", path=_path, tree=True),
+    Ask("write", "contents", path=_directory, tree=True),
     Ask("read", "contents", path=_path, tree=True),
+    Ask("read", "contents", path=_directory, tree=True),
     Ask("execute", "git", path=_path),
 )
 

@@ -150,26 +150,6 @@ def body(*keys: str) -> Source:
     return source
 
 
-def well_formed(*keys: str) -> Source:
-    """Require that values of the JSON body are strings, or absent; a condition that always holds.
-
-    Parameters
-    ----------
-    keys
-        Of the body.
-    """
-    sources = {key: body(key) for key in keys}
-
-    def holds(request: Request) -> Any:
-        # INVARIANT: tests/resources/test_bodies.py::test_a_bad_body_does_nothing
-        for key, source in sources.items():
-            if key in request.body and source(request) is None:
-                raise HTTPError(400, f"Expected a string as {key!r} in the JSON body")
-        return True
-
-    return holds
-
-
 def myself(request: Request) -> Any:
     """Take the signed-in user: whoever starts something owns it."""
     return request.username

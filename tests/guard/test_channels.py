@@ -121,6 +121,32 @@ async def test_input_is_for_whom_it_was_asked(be):
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_input_that_a_widget_asks_for(be, protocol):
+    """Who may only interact answers it; what was not answered in time is not kept for later."""
+    ann, wes = await be.front_end("ann"), await be.front_end("wes", protocol)
+    code = (
+        "from comm import create_comm\n"
+        "got, widget = [], create_comm(target_name='w')\n"
+        # While no cell runs, `input` is not the kernel's.
+        "widget.on_msg(lambda m: got.append(get_ipython().kernel.raw_input('? ')))\n"
+    )
+    content = {"code": code, "allow_stdin": True, "user_expressions": {}}
+    await ann.until("execute_reply", await ann.send("execute_request", content))
+    opened = next(m for m in ann.seen if m["kind"] == "comm_open")["content"]["comm_id"]
+    for is_answered in (True, False):
+        sent = await wes.send("comm_msg", {"comm_id": opened, "data": {}})
+        await wes.until("input_request", sent)
+        if is_answered:
+            await wes.send("input_reply", {"value": "wes"}, channel="stdin")
+        else:
+            await be("ann").status("POST", f"api/kernels/{be.kernel}/interrupt")
+        await wes.until("status", sent, execution_state="idle")
+    refused = await wes.send("input_reply", {"value": "late"}, channel="stdin")
+    await wes.until("status", refused, execution_state="idle")
+    assert await ann.text("got") == "['wes']"
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
 async def test_what_quotes_a_request_for_input(be, protocol):
     """A reply that holds the words is no request for input."""
     ann, wes = await be.front_end("ann"), await be.front_end("wes", protocol)

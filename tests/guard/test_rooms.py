@@ -192,12 +192,25 @@ async def test_nobody_is_there_for_another(be):
         await rita.send(presence({rita.doc.client_id: state}))
     await rita.send(bytes([1, 5]))
     await rita.send(create_awareness_message(b"\x01\x02\x03\x01{"))
-    said = {"user": {"name": "ann", "username": "ann"}, "autosave": False, "cursors": []}
+    said = {
+        "user": {"name": "ann", "initials": "A", "avatar_url": "a.png"},
+        "autosave": False,
+        "cursors": [],
+    }
     await rita.send(presence({rita.doc.client_id: said}, clock=2))
     await ann.until(lambda: states(ann).get(rita.doc.client_id))
-    true = {"user": {"name": "rita", "username": "rita"}, "cursors": [], "autosave": False}
+    person = {"username": "rita", "name": "rita", "display_name": "rita"}
+    person |= {"initials": "R", "avatar_url": None}
+    true = {"user": person, "cursors": [], "autosave": False}
     assert states(ann)[rita.doc.client_id] == true
-    assert room.awareness.states[ann.doc.client_id] == {"user": {"name": "ann", "color": "red"}}
+    assert (
+        room.awareness.states[ann.doc.client_id]["user"].items()
+        >= {
+            "name": "ann",
+            "initials": "A",
+            "color": "red",
+        }.items()
+    )
     await ann.write("!")
     await ann.until(lambda: (be.root / "a.txt").read_text() == "begun!")
 
@@ -246,7 +259,7 @@ async def test_presence_names_what_may_be_read(be):
     for message in rita.present:
         seen = Awareness(Doc())
         seen.apply_awareness_update(read_message(message[1:]), "test")
-        states += [s for s in seen.states.values() if s and s.get("user") == {"name": "ann"}]
+        states += [s for s in seen.states.values() if s and s.get("user", {}).get("name") == "ann"]
     assert [state["current"] for state in states] == [None, "editor:RTC:a.txt"]
     assert {tuple(state["documents"]) for state in states} == {("editor:RTC:a.txt", "a.txt")}
     assert not any(b"secret" in message for message in rita.present)
