@@ -6,7 +6,7 @@ Behind the decision, before the handler. Each client has its own rights, whoever
 from __future__ import annotations
 
 import json
-from functools import partial
+from functools import partial, wraps
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -35,6 +35,10 @@ if TYPE_CHECKING:
 # The first bytes of messages: of the Y protocols, and of jupyter_server_ydoc.
 _SYNC, _AWARENESS, _RAW = range(3)
 _STEP_1 = 0
+# What a document says of itself beside its content: its path, whether it is saved.
+_STATE = "state"
+# How many bytes one client may tell at once of who is there; it is told to all.
+_LONGEST_PRESENCE = 100_000
 
 # Of each room, whose its clients are.
 _CLIENTS: MutableMapping[Any, dict[int, str]] = WeakKeyDictionary()
@@ -70,9 +74,22 @@ class Room(Limited):
 
     def authz_limit(self) -> None:
         """Limit it to what is allowed, and to what a hook agrees to."""
+        before = self.authz_level
         super().authz_limit()
         if self.authz_may("write") and not self._hook_agrees:
             self.authz_level = "read"
+        # INVARIANT: what was typed by who might only read is not lost when they may write; it
+        # would be missing below all that they type from now on.
+        # tests/guard/test_rooms.py::test_who_may_write_now_is_asked_for_all_they_have
+        is_open = before is not None and self.ws_connection is not None
+        if is_open and before == "read" and self.authz_may("write"):
+            self._ask_for_all()
+
+    def _ask_for_all(self) -> None:
+        """Ask the client for what it has and the document has not: it may write from now on."""
+        from pycrdt import create_sync_message  # noqa: PLC0415 - only where installed
+
+        self.write_message(create_sync_message(self.room.ydoc), binary=True)
 
     async def authz_ask_hook(self, user: Any) -> None:
         """Ask a hook whether the document may be written."""
@@ -85,6 +102,7 @@ class Room(Limited):
         """Begin; what the document says of trust is for nobody."""
         if is_document(Request(self)):
             keep_trust_out(self.room)
+            _save_changes_only(self.room)
         await ensure_async(super().open(*args, **kwargs))
 
     def on_message(self, message: str | bytes) -> Any:
@@ -92,6 +110,8 @@ class Room(Limited):
         # INVARIANT: of who may not write, only presence and questions pass.
         # tests/guard/test_rooms.py::test_readers_change_nothing
         if isinstance(message, bytes) and message[:1] == bytes([_AWARENESS]):
+            if len(message) > _LONGEST_PRESENCE:
+                return None
             clients = _CLIENTS.setdefault(self.room, {})
             told = presence_from(
                 message, self.current_user, clients, may_write=self.authz_may("write")
@@ -163,6 +183,34 @@ class Timeline(Stand):
             made = json.loads(chunk)
             note_timeline(made["forkRoom"], made["roomId"])
         return super().finish(chunk)
+
+
+def _save_changes_only(room: Any) -> None:
+    """Have a room save what was changed in its document, not that the file is elsewhere, say.
+
+    A file may have several rooms. One in which nobody writes does not follow the others, and would
+    save what it held when it was made.
+
+    Parameters
+    ----------
+    room
+        Of jupyter_server_ydoc, with its document.
+    """
+    # INVARIANT: tests/guard/test_rooms.py::test_a_reader_has_nothing_saved
+    changed = room._on_document_change  # noqa: SLF001 - it has no other way
+    if getattr(changed, "is_of_authz", False):
+        return
+
+    @wraps(changed)
+    def changed_by_somebody(target: str, event: Any) -> None:
+        if target != _STATE:
+            changed(target, event)
+
+    changed_by_somebody.is_of_authz = True  # type: ignore[attr-defined]
+    room._on_document_change = changed_by_somebody  # noqa: SLF001
+    document = room._document  # noqa: SLF001
+    document.unobserve()
+    document.observe(changed_by_somebody)
 
 
 def _asks(message: str | bytes) -> bool:

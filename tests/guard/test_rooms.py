@@ -10,6 +10,7 @@ import nbformat
 import pytest
 from jupyter_core.utils import ensure_async
 from jupyter_ydoc import YNotebook
+from guard.test_revocation import policy
 from people import allowing
 from pycrdt import (
     Array,
@@ -72,9 +73,10 @@ class Peer:
         self.reading = asyncio.ensure_future(self._read())
 
     @classmethod
-    async def join(cls, be, name, path="a.txt"):
+    async def join(cls, be, name, path="a.txt", *, as_text=False):
         """Enter the room of a file."""
-        form, kind = ("json", "notebook") if path.endswith(".ipynb") else ("text", "file")
+        is_notebook = path.endswith(".ipynb") and not as_text
+        form, kind = ("json", "notebook") if is_notebook else ("text", "file")
         session = await be(name).json(
             "PUT", f"api/collaboration/session/{path}", {"format": form, "type": kind}
         )
@@ -168,6 +170,49 @@ async def test_readers_change_nothing(be, first, caplog):
     await ann.until(lambda: (be.root / "a.txt").read_text() == "begun by ann!")
     late = await Peer.join(be, "ann")
     assert str(late.text) == "begun by ann!"
+
+
+async def test_a_reader_has_nothing_saved(be):
+    """What a room held, in which nobody wrote, does not replace what was written in another."""
+    path = be.root / "a.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")]), str(path))
+    roles = [
+        allowing("*", users=["ann"], name="writers"),
+        allowing("read:contents,collaboration", users=["rita"], name="rita"),
+    ]
+    be.guard.enforce(Policy(read_roles(roles, Grammar(TYPES))))
+    ann = await Peer.join(be, "ann", "a.ipynb")
+    rita = await Peer.join(be, "rita", "a.ipynb", as_text=True)
+    await ann.change(lambda: ann.cells.append(_cell("2 by ann", trusted=False)))
+    await ann.until(lambda: "2 by ann" in path.read_text())
+    assert "by ann" not in str(rita.text)
+    assert await be("ann").status("PATCH", "api/contents/a.ipynb", {"path": "b.ipynb"}) == 200
+    room = await _room(be, rita.room)
+    await rita.until(lambda: room._document.path == "b.ipynb")
+    await asyncio.sleep(0.5)
+    assert "2 by ann" in (be.root / "b.ipynb").read_text()
+
+
+async def test_who_may_write_now_is_asked_for_all_they_have(be):
+    """What a reader typed stays with them; once they may write it is theirs to send."""
+    ann, rita = await Peer.join(be, "ann"), await Peer.join(be, "rita")
+    await rita.write(" one")
+    be.guard.enforce(policy(allowing("*")))
+    await ann.until(lambda: str(ann.text) == "begun one")
+    await rita.write(" two")
+    await ann.until(lambda: str(ann.text) == "begun one two")
+
+
+async def test_presence_that_no_browser_reads(be):
+    """It would end the connection of everybody in the room."""
+    ann, rita = await Peer.join(be, "ann"), await Peer.join(be, "rita")
+    for number, state in enumerate((float("nan"), float("-inf"), "x" * 100_000, "fine")):
+        await rita.send(presence({rita.doc.client_id: {"cursor": state}}, clock=number + 1))
+    await ann.until(lambda: any(b"fine" in message for message in ann.present))
+    told = b"".join(ann.present)
+    assert b"NaN" not in told
+    assert b"Infinity" not in told
+    assert b"xxx" not in told
 
 
 async def test_presence_works(be):
@@ -332,8 +377,6 @@ async def test_going_back(be):
 
 async def test_a_link_is_asked_by_where_it_leads(be):
     """Who may write the link and not what is behind it reads."""
-    from guard.test_revocation import policy
-
     (be.root / "b.txt").write_text("behind")
     (be.root / "link.txt").symlink_to("b.txt")
     be.guard.enforce(
@@ -358,8 +401,6 @@ async def test_a_document_that_is_moved(be):
 
 async def test_who_may_no_longer_write_reads_on(be):
     """Rights that change count at once."""
-    from guard.test_revocation import policy
-
     ann = await Peer.join(be, "ann")
     await ann.write(" one")
     await ann.until(lambda: (be.root / "a.txt").read_text() == "begun one")
