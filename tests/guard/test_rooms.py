@@ -172,7 +172,7 @@ async def test_readers_change_nothing(be, first, caplog):
     assert str(late.text) == "begun by ann!"
 
 
-async def test_a_reader_has_nothing_saved(be):
+async def test_a_reader_has_nothing_saved(be, caplog):
     """What a room held, in which nobody wrote, does not replace what was written in another."""
     path = be.root / "a.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1")]), str(path))
@@ -191,6 +191,7 @@ async def test_a_reader_has_nothing_saved(be):
     await rita.until(lambda: room._document.path == "b.ipynb")
     await asyncio.sleep(0.5)
     assert "2 by ann" in (be.root / "b.ipynb").read_text()
+    assert f"Saving the content from room {rita.room}" not in caplog.text
 
 
 async def test_who_may_write_now_is_asked_for_all_they_have(be):
@@ -260,9 +261,13 @@ async def test_nobody_is_there_for_another(be):
     await ann.until(lambda: (be.root / "a.txt").read_text() == "begun!")
 
 
+def _rooms(be):
+    app = next(iter(be.app.extension_manager.extension_apps["jupyter_server_ydoc"]))
+    return app.ywebsocket_server.rooms
+
+
 async def _room(be, name):
-    manager = be.app.extension_manager.extension_apps["jupyter_server_ydoc"]
-    return await next(iter(manager)).ywebsocket_server.get_room(name)
+    return _rooms(be)[name]
 
 
 def presence(told, clock=1):
