@@ -37,6 +37,9 @@ def trees(server: ServerApp, configured: Iterable[str]) -> Iterator[str]:
         yield from (str(Path(file).with_suffix(suffix)) for suffix in (".py", ".json", ".d"))
         yield from map(str, configuration.included(Path(file)))
     yield from (*jupyter_config_path(), *server.config_file_paths, *jupyter_path())
+    if any(name.partition(".")[0] == "voila" for name in server.extension_manager.extensions):
+        # It reads them where the server was started, too.
+        yield from (str(Path.cwd() / f"voila{suffix}") for suffix in (".py", ".json"))
     notary = getattr(server.contents_manager, "notary", None)
     settings = server.web_app.settings
     files = (

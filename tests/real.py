@@ -104,6 +104,7 @@ def real(tmp_path_factory, upstream):
                         "read:ui,settings,collaboration",
                         "read,write,execute:contents,git,voila!path=a/**",
                         "execute:lsp!name=pylsp",
+                        "read:kernels!owner={username}",
                     ],
                 },
                 {

@@ -87,7 +87,9 @@ def environment(home: Path) -> dict[str, str]:
 
 
 @contextmanager
-def serving(home: Path, *arguments: str, application: str = "server") -> Iterator[int]:
+def serving(
+    home: Path, *arguments: str, application: str = "server", cwd: Path = ROOT
+) -> Iterator[int]:
     """Run `jupyter <application>` as a process of its own and give its port.
 
     Parameters
@@ -98,6 +100,8 @@ def serving(home: Path, *arguments: str, application: str = "server") -> Iterato
         Of the command line.
     application
         The subcommand of jupyter.
+    cwd
+        Where it is started.
     """
     port = free_port()
     home.mkdir(parents=True, exist_ok=True)
@@ -116,7 +120,7 @@ def serving(home: Path, *arguments: str, application: str = "server") -> Iterato
                 *arguments,
             ],
             env=environment(home),
-            cwd=ROOT,
+            cwd=cwd,
             stdout=output,
             stderr=subprocess.STDOUT,
         )

@@ -217,6 +217,9 @@ def test_servers_that_cannot_be_found(tmp_path):
         done = reload(tmp_path, *arguments)
         assert (done.returncode, "no server is running" in done.stderr) == (2, True)
     assert "unexpected 'now'" in reload(tmp_path, "now").stderr
+    for option in ("--config=x.py", "--ServerApp.port=1"):
+        done = reload(tmp_path, option)
+        assert (done.returncode, f"unexpected '{option}'" in done.stderr) == (1, True)
     assert "--port" in reload(tmp_path, "--help").stdout
     assert ReloadCommand.description
 

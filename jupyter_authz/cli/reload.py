@@ -25,6 +25,7 @@ RELOADED, INVALID, UNREACHABLE = 0, 1, 2
 _INTERVAL = 0.05  # seconds
 
 _ALIASES = {"port": "ReloadCommand.port", "timeout": "ReloadCommand.timeout"}
+_OWN = {"ReloadCommand", "Application", "JupyterApp"}
 _FLAGS = {"json": ({"ReloadCommand": {"json": True}}, "Print JSON, for programs.")}
 
 
@@ -59,8 +60,15 @@ class ReloadCommand(JupyterApp):
     def initialize(self, argv: Any = None) -> None:
         """Take the options; read no configuration, which belongs to the server."""
         self.parse_command_line(argv)
-        if self.extra_args:
-            self.exit(f"jupyter authz reload: unexpected {self.extra_args[0]!r}")
+        # traitlets takes any `--Section.trait`, and this command reads no section but its own.
+        given = sys.argv[1:] if argv is None else argv
+        others = tuple(f"--{name}" for name in self.cli_config.keys() - _OWN)
+        strange = [*self.extra_args, *(one for one in given if one.startswith(others))]
+        if strange:
+            self.exit(
+                f"jupyter authz reload: unexpected {strange[0]!r}: expected --port, --timeout or "
+                "--json; the server reads the configuration it was started with"
+            )
 
     def start(self) -> None:
         """Reload, print what came of it, and exit."""

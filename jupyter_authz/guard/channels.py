@@ -160,7 +160,7 @@ class KernelChannels(Limited):
                 return False
             self._waiting.pop()
             return True
-        if message.type in {"comm_msg", "comm_close"}:
+        if message.type == "comm_msg":
             comm = message.content.get("comm_id")
             return isinstance(comm, str) and comm not in self._comms()
         return True

@@ -30,7 +30,7 @@ from jupyter_authz.model import ACTIONS, Decision, Question, Resource
 from jupyter_authz.resources.requests import Request
 from jupyter_authz.resources.started import starter
 from jupyter_authz.resources.table import WEBSOCKET
-from jupyter_authz.resources.types import COMPUTE
+from jupyter_authz.resources.types import COMPUTE, STARTED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -303,7 +303,7 @@ class Guard:
         row = door.authz_route.row
         if row.hides_credentials:
             hide_credentials(door)
-        if row.type in COMPUTE:
+        if row.type in STARTED:
             starter.set(subject.username)
         return decision
 

@@ -22,6 +22,7 @@ from jupyter_authz.model import Decision, Question, Resource, values_of
 from jupyter_authz.policy.paths import normalise
 from jupyter_authz.resources import running
 from jupyter_authz.resources.links import children_of, with_targets
+from jupyter_authz.resources.requests import require_whole
 from jupyter_authz.resources.table import as_name
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ class ContentsList(Stand):
             # INVARIANT: tests/resources/test_bodies.py::test_a_bad_body_does_nothing
             if not isinstance(model.get(key), str | None):
                 raise HTTPError(400, f"Expected a string as {key!r} in the JSON body")
+            require_whole(model.get(key), key)
         return model
 
     def _finish_model(self, model: dict[str, Any], location: bool = True) -> None:  # noqa: FBT001, FBT002

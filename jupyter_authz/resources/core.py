@@ -20,6 +20,7 @@ from jupyter_authz.resources.running import (
     beside_kernel,
     kernel,
     kernel_at_path,
+    kernel_attached,
     kernelspec,
     running_kernel,
     session,
@@ -33,8 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jupyter_authz.resources.requests import Request
+    from jupyter_authz.resources.table import Source
 
 PATH = part("path")
+# As Jupyter Server's routes have them.
+_KERNEL_IDS = re.compile(r"\w+-\w+-\w+-\w+-\w+")
 _SERVICES = "jupyter_server.services"
 
 # Formats that nbconvert itself writes, as text.
@@ -125,8 +129,9 @@ def _session_is_well_formed(request: Request) -> Any:
     """Require what Jupyter finds out only after it has started a kernel."""
     for key in ("name", "type"):
         body(key)(request)
-    if not isinstance(request.body.get("notebook", {}), dict):
-        raise HTTPError(400, "Expected an object as 'notebook' in the JSON body")
+    for key in ("notebook", "kernel"):
+        if not isinstance(request.body.get(key, {}), dict):
+            raise HTTPError(400, f"Expected an object as {key!r} in the JSON body")
     return True
 
 
@@ -171,10 +176,25 @@ def _runs_a_program(request: Request) -> bool:
     return part("format")(request) not in _WRITTEN_BY_NBCONVERT
 
 
+def _addressable(source: Source) -> Source:
+    """Take the id of a kernel, which has to be one that a URL can name."""
+
+    def found(request: Request) -> Any:
+        value = source(request)
+        if value and not _KERNEL_IDS.fullmatch(value):
+            # INVARIANT: nobody starts what no request can shut down.
+            # tests/resources/test_bodies.py::test_a_bad_body_does_nothing
+            raise HTTPError(400, f"Expected an id such as a UUID for a kernel, got {value!r}")
+        return value
+
+    return found
+
+
 _SPEC = kernelspec(body("name"))
 _SESSION_SPEC = kernelspec(body("kernel", "name"))
 _SESSION = part("session_id")
-_KERNEL_ID = body("kernel", "id")
+_KERNEL_ID = _addressable(body("kernel", "id"))
+_NEW_KERNEL_ID = _addressable(body("kernel_id"))
 _KERNEL = kernel(part("kernel_id"))
 _OWN_KERNEL: Any = {"path": body("path"), "name": _SPEC, "owner": myself}
 _OWN_SESSION: Any = {"path": _session_place, "name": _SESSION_SPEC, "owner": myself}
@@ -302,8 +322,8 @@ ROWS = (
                 Ask(
                     "execute",
                     "kernels",
-                    finder=running_kernel(body("kernel_id")),
-                    when=body("kernel_id"),
+                    finder=running_kernel(_NEW_KERNEL_ID),
+                    when=_NEW_KERNEL_ID,
                 ),
             ),
         },
@@ -356,7 +376,12 @@ ROWS = (
                 Ask("execute", "kernels", **_OWN_SESSION),
                 # A session for a path that has one already is that session, with its kernel.
                 Ask("execute", "kernels", finder=kernel_at_path(_session_path)),
-                Ask("execute", "kernels", finder=kernel(_KERNEL_ID), when=_KERNEL_ID),
+                Ask(
+                    "execute",
+                    "kernels",
+                    finder=kernel_attached(_KERNEL_ID, _session_place),
+                    when=_KERNEL_ID,
+                ),
             ),
         },
     ),
@@ -378,6 +403,8 @@ ROWS = (
                     finder=session_kernel(_SESSION, moved=_patched_path),
                     when=_moves,
                 ),
+                # Whoever asks for a session by its path would get that of another.
+                Ask("execute", "kernels", finder=kernel_at_path(_patched_path), when=_moves),
                 # A change of kernel shuts the old one down and attaches to, or starts, another.
                 Ask(
                     "write",
@@ -385,7 +412,12 @@ ROWS = (
                     finder=session_kernel(_SESSION),
                     when=lambda request: request.body.get("kernel"),
                 ),
-                Ask("execute", "kernels", finder=kernel(_KERNEL_ID), when=_KERNEL_ID),
+                Ask(
+                    "execute",
+                    "kernels",
+                    finder=kernel_attached(_KERNEL_ID, _patched_path, _SESSION),
+                    when=_KERNEL_ID,
+                ),
                 Ask(
                     "execute",
                     "kernels",

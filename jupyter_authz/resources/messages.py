@@ -25,9 +25,8 @@ NEEDS: Mapping[tuple[str, str], Action] = MappingProxyType(
         ("control", "kernel_info_request"): "read",
         # Which widgets there are.
         ("shell", "comm_info_request"): "read",
-        # To widgets that the kernel has opened.
+        # To widgets that the kernel has opened; to close one takes it from everybody.
         ("shell", "comm_msg"): "write",
-        ("shell", "comm_close"): "write",
         # To input that one was asked for.
         ("stdin", "input_reply"): "write",
     }

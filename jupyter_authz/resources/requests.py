@@ -131,8 +131,8 @@ def argument(key: str) -> Source:
 def body(*keys: str) -> Source:
     """Take a value of the JSON body, going down by keys.
 
-    A value that is given and is neither a string nor absent is a bad request: the guard could not
-    tell what the handler would make of it.
+    A value that is given and is neither a string of whole characters nor absent is a bad request:
+    the guard could not tell what the handler would make of it.
     """
 
     def source(request: Request) -> Any:
@@ -145,9 +145,31 @@ def body(*keys: str) -> Source:
             value = value.get(key)
         if value is not None and not isinstance(value, str):
             raise HTTPError(400, f"Expected a string as {'.'.join(keys)!r} in the JSON body")
+        require_whole(value, ".".join(keys))
         return value
 
     return source
+
+
+def require_whole(value: str | None, key: str) -> None:
+    r"""Require that a text has no half characters: JSON can write them, and UTF-8 cannot.
+
+    Parameters
+    ----------
+    value
+        As JSON gave it, such as ``"\ud800"``.
+    key
+        Where it stands in the body.
+
+    Raises
+    ------
+    HTTPError
+        400: it has some.
+    """
+    try:
+        (value or "").encode()
+    except UnicodeEncodeError as error:
+        raise HTTPError(400, f"Expected whole characters as {key!r} in the JSON body") from error
 
 
 def myself(request: Request) -> Any:

@@ -118,18 +118,17 @@ def session(source: Source, moved: Source | None = None) -> Finder:
     """
 
     async def finder(request: Request) -> Mapping[str, Any]:
-        wanted = source(request)
-        for model in await _sessions(request):
-            if model["id"] == wanted:
-                found = session_attributes(request.handler.settings, model)
-                return found if moved is None else {**found, "path": as_path(moved(request))}
-        return {}
+        model = _session_in(await _sessions(request), source(request))
+        if model is None:
+            return {}
+        found = session_attributes(request.handler.settings, model)
+        return found if moved is None else {**found, "path": as_path(moved(request))}
 
     return finder
 
 
 def session_kernel(source: Source, moved: Source | None = None) -> Finder:
-    """Find the kernel of the session whose id a source gives.
+    """Find the kernel of the session that a source gives the id of.
 
     Parameters
     ----------
@@ -140,15 +139,58 @@ def session_kernel(source: Source, moved: Source | None = None) -> Finder:
     """
 
     async def finder(request: Request) -> Mapping[str, Any]:
-        wanted = source(request)
         running = await _sessions(request)
-        for model in running:
-            if model["id"] == wanted:
-                found = kernels_in(request.handler.settings, running)(model["kernel"])
-                return found if moved is None else {**found, "path": as_path(moved(request))}
-        return {}
+        model = _session_in(running, source(request))
+        if model is None:
+            return {}
+        if moved is not None:
+            running = _with_session_at(running, moved(request), model["kernel"], model["id"])
+        return kernels_in(request.handler.settings, running)(model["kernel"])
 
     return finder
+
+
+def kernel_attached(
+    source: Source, place: Source | None = None, session: Source | None = None
+) -> Finder:
+    """Find the kernel whose id a source gives, as it will be with a session that it gets.
+
+    Parameters
+    ----------
+    source
+        The kernel.
+    place
+        Where the session is, or is moved to.
+    session
+        Its id, if it is there already.
+    """
+
+    async def finder(request: Request) -> Mapping[str, Any]:
+        running = await _sessions(request)
+        wanted, path = source(request) or "", None if place is None else place(request)
+        model = None if session is None else _session_in(running, session(request))
+        if model is not None and path is None:
+            path = started(request.handler.settings).place(model)
+        # INVARIANT: nobody attaches a kernel to what it is then kept from them by.
+        # tests/resources/test_running.py::test_an_attached_kernel_is_where_it_will_be
+        known = None if model is None else model["id"]
+        running = _with_session_at(running, path, {"id": wanted}, known)
+        return await kernel_attributes(request.handler.settings, wanted, running)
+
+    return finder
+
+
+def _session_in(running: Sessions, session_id: Any) -> dict[str, Any] | None:
+    return next((model for model in running if model["id"] == session_id), None)
+
+
+def _with_session_at(
+    running: Sessions, path: Any, kernel: Mapping[str, Any], session_id: str | None
+) -> Sessions:
+    """Give sessions as they will be when one, new or moved, is in a place and has a kernel."""
+    others = [model for model in running if model["id"] != session_id]
+    # Without an id, as what is noted of its place will be forgotten.
+    return [*others, {"id": "", "path": path, "kernel": kernel}]
 
 
 def session_restarted(source: Source, moved: Source, spec: Source) -> Finder:
@@ -165,13 +207,12 @@ def session_restarted(source: Source, moved: Source, spec: Source) -> Finder:
     """
 
     async def finder(request: Request) -> Mapping[str, Any]:
-        wanted = source(request)
-        for model in await _sessions(request):
-            if model["id"] == wanted:
-                place = started(request.handler.settings).place(model)
-                paths = [place, *filter(None, [moved(request)])]
-                return _kernel(spec(request), request.username, paths)
-        return {}
+        model = _session_in(await _sessions(request), source(request))
+        if model is None:
+            return {}
+        place = started(request.handler.settings).place(model)
+        paths = [place, *filter(None, [moved(request)])]
+        return _kernel(spec(request), request.username, paths)
 
     return finder
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,8 +33,19 @@ def _directory(request: Request) -> str | None:
     return None
 
 
+def _name(request: Request) -> str | None:
+    """Find the name of a new terminal, which has to be one that a URL can name."""
+    # INVARIANT: tests/resources/test_bodies.py::test_a_bad_body_does_nothing
+    name: str | None = body("name")(request)
+    if name and not re.fullmatch(r"\w+", name):
+        raise HTTPError(
+            400, f"Expected letters, digits and underscores as 'name' of a terminal, got {name!r}"
+        )
+    return name
+
+
 _RUNNING = terminal(part(0))
-_NEW: Any = {"path": _directory, "name": body("name"), "owner": myself}
+_NEW: Any = {"path": _directory, "name": _name, "owner": myself}
 
 ROWS = (
     Row(
@@ -48,8 +60,8 @@ ROWS = (
                 Ask(
                     "execute",
                     "terminals",
-                    finder=running_terminal(body("name")),
-                    when=body("name"),
+                    finder=running_terminal(_name),
+                    when=_name,
                 ),
             ),
         },

@@ -60,6 +60,9 @@ TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
 # The types of running code; allowing `execute` on them allows `write` and `read`.
 COMPUTE = ("kernels", "sessions", "channels", "terminals", "cells")
 
+# Of requests about these, what is started is started for whoever asks.
+STARTED = (*COMPUTE, "voila")
+
 # A name in a permission that stands for more than itself.
 INCLUDED: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

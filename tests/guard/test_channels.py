@@ -103,7 +103,11 @@ async def test_messages_to_widgets(be, protocol):
     assert (await wes.until("comm_close", sent))["content"]["comm_id"] == "mine"
     await say(wes, "mine", "no")
     await say(wes, ["mine"], "no")
-    assert await ann.text("got") == "['wes', 'ann']"
+    # Closed, it would be gone for everybody.
+    sent = await wes.send("comm_close", {"comm_id": opened, "data": {}})
+    await wes.until("status", sent, execution_state="idle")
+    await say(wes, opened, "still there")
+    assert await ann.text("got") == "['wes', 'ann', 'still there']"
 
 
 async def test_input_is_for_whom_it_was_asked(be):

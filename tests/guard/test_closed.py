@@ -48,7 +48,7 @@ def ann(tmp_path_factory):
     # What was prepared elsewhere, to be put where the server looks.
     (home / "planted" / "parts").mkdir(parents=True)
     (home / "planted" / "roles.py").write_text("c.JupyterAuthz.roles = None")
-    with serving(home, f"--config={home}/config.py") as port:
+    with serving(home, f"--config={home}/config.py", cwd=home) as port:
         yield Client(port, token)
 
 
@@ -80,6 +80,9 @@ def ann(tmp_path_factory):
         ("POST", "api/contents/notes", {"copy_from": "notes/deep"}),
         ("POST", "api/contents/notes", {"copy_from": "holds"}),
         ("GET", "api/contents/runtime", None),
+        # Of voila, where the server was started.
+        ("PUT", "api/contents/voila.json", TEXT),
+        ("PATCH", "api/contents/notes/n.txt", {"path": "voila.py"}),
         # Any suffix stands for those that are known.
         ("PUT", "api/contents/config.json", TEXT),
         ("GET", "api/contents/parts/roles.py", None),

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+from guard.test_revocation import policy
 from jupyter_core.utils import ensure_async
 from jupyter_ydoc import YNotebook
-from guard.test_revocation import policy
 from people import allowing
 from pycrdt import (
     Array,

@@ -30,6 +30,22 @@ BODIES = [
     ("POST", "api/terminals", {"cwd": "\0"}),
     ("POST", "api/kernels", "[" * 5000),
     ("POST", "api/sessions", "[]"),
+    # Nothing that a request could be about, afterwards.
+    ("POST", "api/sessions", {"path": "x.ipynb", "type": "a", "kernel": None}),
+    ("POST", "api/sessions", {"path": "x.ipynb", "type": "a", "kernel": {"id": "a/b"}}),
+    ("PATCH", "api/sessions/{session}", {"kernel": None}),
+    ("POST", "api/kernels", {"kernel_id": "mine"}),
+    ("POST", "api/kernels", {"kernel_id": "a-b-c-d-e\n"}),
+    ("POST", "api/terminals", {"name": "a/b"}),
+    # Half characters, which JSON can write.
+    ("POST", "api/sessions", {"path": "\ud800.ipynb", "type": "a"}),
+    ("POST", "api/sessions", {"path": "x.ipynb", "type": "\udfff"}),
+    ("PATCH", "api/sessions/{session}", {"name": "\ud800"}),
+    ("POST", "api/kernels", {"path": "\ud800"}),
+    ("POST", "api/terminals", {"cwd": "\ud800"}),
+    ("POST", "api/contents/d", {"type": "file", "ext": "\ud800"}),
+    ("PATCH", "api/contents/d/a.txt", {"path": "d/\ud800"}),
+    ("PUT", "api/contents/d/new.txt", {**TEXT, "name": "\ud800"}),
 ]
 
 

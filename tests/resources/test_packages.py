@@ -147,3 +147,12 @@ def test_a_repository_is_asked_as_a_whole(real):
         assert real("root").status("POST", "/git/b/status", {}) != 403
     finally:
         above.rmdir()
+
+
+def test_the_kernel_of_a_dashboard(real):
+    """It belongs to whoever opened the page."""
+    assert real("ada").request("GET", "/api/kernels").json == []
+    page = real("ada").request("GET", "/voila/render/a/n.ipynb", None)
+    assert page.status == 200
+    (kernel,) = real("ada").request("GET", "/api/kernels").json
+    assert real("root").status("DELETE", f"/api/kernels/{kernel['id']}") == 204

@@ -27,6 +27,8 @@ def kernelspecs(jp_data_dir):
     (folder / "kernel.json").write_text(json.dumps(SPEC))
 
 
+NOT_THERE = "00000000-0000-0000-0000-000000000000"
+
 ROLES = [
     allowing("*", users=["root"], name="root"),
     allowing(
@@ -39,6 +41,8 @@ ROLES = [
     allowing("read:compute!path=a/**", users=["cy"], name="cy"),
     allowing("execute:compute!owner={username}", users=["di"], name="di"),
     allowing("write:compute!path=a/**", users=["ed"], name="ed"),
+    # Two permissions: what is in both places is in neither.
+    allowing("execute:compute!path=a/**", "execute:compute!path=b/**", users=["flo"], name="flo"),
 ]
 
 
@@ -71,7 +75,8 @@ STARTS = [
     ("ann", "api/sessions", {"notebook": {"path": "b/x.ipynb"}, "path": "a/x", "kernel": {}}, 403),
     ("ann", "api/sessions", {"notebook": {"path": "a/x.ipynb"}, "path": "b/x", "kernel": {}}, 201),
     ("ann", "api/sessions", {"notebook": {"path": "a/x", "name": "b/x"}, "kernel": {}}, 403),
-    ("ann", "api/sessions", session("a/x.ipynb", {"id": "not-there"}), 403),
+    ("ann", "api/sessions", session("a/x.ipynb", {"id": "not-there"}), 400),
+    ("ann", "api/sessions", session("a/x.ipynb", {"id": NOT_THERE}), 403),
     ("ann", "api/kernels", {"path": "a"}, 201),
     ("ann", "api/kernels", {"path": "b"}, 403),
     ("ann", "api/kernels", {}, 403),
@@ -126,7 +131,7 @@ async def test_by_the_path_of_every_session(be):
     assert [s["path"] for s in await ann.json("GET", "api/sessions")] == ["a/x.ipynb", "a/y.ipynb"]
     assert await ann.status("GET", f"api/kernels/{mine}") == 200
     assert await ann.status("POST", f"api/kernels/{mine}/interrupt", "") == 204
-    for kernel in (other, both, "00000000-0000-0000-0000-000000000000"):
+    for kernel in (other, both, NOT_THERE):
         assert await ann.status("GET", f"api/kernels/{kernel}") == 403
         assert await ann.status("DELETE", f"api/kernels/{kernel}") == 403
         assert await ann.status("POST", f"api/kernels/{kernel}/interrupt", "") == 403
@@ -175,6 +180,29 @@ async def test_attaching(be):
     assert await ann.status("POST", "api/sessions", session("a/new.ipynb")) == 201
 
 
+async def test_an_attached_kernel_is_where_it_will_be(be):
+    """Nobody attaches a kernel to a place that then keeps it from them, nor moves it there."""
+    flo = be("flo")
+    x, y = [await flo.json("POST", "api/sessions", session(f"a/{name}.ipynb")) for name in "xy"]
+    kernel = {"id": x["kernel"]["id"]}
+    assert await flo.status("POST", "api/sessions", session("b/x.ipynb", kernel)) == 403
+    assert await flo.status("POST", "api/sessions", session("a/z.ipynb", kernel)) == 201
+    for body in ({"path": "b/x.ipynb"}, {"path": "b/x.ipynb", "kernel": kernel}):
+        assert await flo.status("PATCH", f"api/sessions/{y['id']}", body) == 403, body
+    body = {"path": "a/w.ipynb", "kernel": kernel}
+    assert await flo.status("PATCH", f"api/sessions/{y['id']}", body) == 200
+    assert {k["id"] for k in await flo.json("GET", "api/kernels")} == {kernel["id"]}
+
+
+async def test_a_session_is_not_moved_onto_one_of_others(be):
+    """Whoever asks for a session by its path would get that of another."""
+    kernels = await started(be)
+    ann, mine = be("ann"), kernels["mine"]["id"]
+    # It runs on a kernel that is elsewhere, too.
+    assert await ann.status("PATCH", f"api/sessions/{mine}", {"path": "a/y.ipynb"}) == 403
+    assert await ann.status("PATCH", f"api/sessions/{mine}", {"path": "a/x.ipynb"}) == 200
+
+
 async def test_watching_is_not_controlling(be):
     """Who may read a kernel may not stop it; who may write may stop, but not restart it."""
     kernels = await started(be)
@@ -221,7 +249,7 @@ async def test_starting_a_kernel_that_runs_already(be):
     other = kernels["other"]["kernel"]["id"]
     body = {"path": "a", "kernel_id": other}
     assert await be("ann").status("POST", "api/kernels", body) == 403
-    body["kernel_id"] = "00000000-0000-0000-0000-000000000000"
+    body["kernel_id"] = NOT_THERE
     assert await be("ann").status("POST", "api/kernels", body) == 201
 
 
