@@ -44,14 +44,17 @@ class Closed:
         places = {place for tree in trees if not base.startswith(place := _place(tree))}
         self._everywhere = _Places(places, {_place(directory) for directory in searched})
         self._below_root = self._everywhere.below(base)
+        self._has_below_root = bool(self._below_root)
 
     def covers(self, resource: Resource) -> bool:
         """Whether a resource is such a file, by its own path or where that leads."""
-        if resource.type not in _FILES:
+        # Asked at every decision, and in most roots there are none; what leads to one comes marked,
+        # beside its own path.
+        if not self._has_below_root and resource.path.__class__ is str:
             return False
-        return any(
-            path == OF_THE_SERVER or self._below_root.hold(path)
-            for path in values_of(resource.path) or ()
+        paths = values_of(resource.path) or ()
+        return resource.type in _FILES and (
+            OF_THE_SERVER in paths or any(map(self._below_root.hold, paths))
         )
 
     def holds(self, place: str) -> bool:
@@ -69,6 +72,9 @@ class _Places:
     def __init__(self, trees: Iterable[str], searched: Iterable[str]) -> None:
         self._trees, self._searched = tuple(trees), tuple(searched)
 
+    def __bool__(self) -> bool:
+        return bool(self._trees or self._searched)
+
     def below(self, base: str) -> _Places:
         """Give those that are below a directory, named from it."""
         return _Places(
@@ -80,7 +86,7 @@ class _Places:
 
     def hold(self, path: str) -> bool:
         """Whether a path is in one of the trees, or names configuration."""
-        if not self._trees and not self._searched:
+        if not self:
             return False
         path = fold(path)
         return f"{path}/".startswith(self._trees) or any(

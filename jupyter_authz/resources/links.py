@@ -220,22 +220,28 @@ def children_of(contents_manager: Any, directory: str) -> Callable[[str | None],
     bases = values_of(with_targets(contents_manager, directory))
     has_links = isinstance(contents_manager, FileManagerMixin)
     checkpoints = checkpoint_directory(contents_manager)
+    links = _links_in(f"{contents_manager.root_dir}/{directory}") if has_links else set()
 
     def paths(path: str | None) -> Value:
         if not has_links or path is None:
             return path
         if bases is None:
             return None
-        if _is_link(f"{contents_manager.root_dir}/{path}") or (
-            checkpoints and checkpoints in path.lower()
-        ):
-            return with_targets(contents_manager, path)
-        if len(bases) == 1:
-            return path
         name = path.rpartition("/")[2]
-        return tuple(f"{base}/{name}".lstrip("/") for base in bases)
+        if links is None or name in links or (checkpoints and checkpoints in path.lower()):
+            return with_targets(contents_manager, path)
+        return path if len(bases) == 1 else tuple(f"{base}/{name}".lstrip("/") for base in bases)
 
     return paths
+
+
+def _links_in(place: str) -> set[str] | None:
+    """Give the names of the links in a directory, in one look; None where it cannot be seen."""
+    try:
+        with os.scandir(place) as entries:
+            return {entry.name for entry in entries if entry.is_symlink()}
+    except (OSError, ValueError):
+        return None
 
 
 def _is_link(place: str) -> bool:
