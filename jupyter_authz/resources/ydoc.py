@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
+
+from tornado.web import HTTPError
 
 from jupyter_authz.resources.fileid import path_of_id
 from jupyter_authz.resources.requests import part, relative
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
 
 _PRESENCE = "JupyterLab:globalAwareness"
 _HANDLERS = "jupyter_server_ydoc.handlers"
+_ROOM = re.compile(r"[^:]+:[^:]+:(?P<file_id>.+)", re.DOTALL)
 
 
 # Of each document to go back in, the room that it is made from.
@@ -35,8 +39,8 @@ def _document(request: Request, room: str) -> Any:
     room = _MADE_FROM.get(room, room)
     if room in FORK_ROOMS:
         room = FORK_ROOMS[room]["root_roomid"]
-    file_id = room.split(":", 2)[2] if room.count(":") >= 2 else None  # noqa: PLR2004 - see above
-    return path_of_id(request, file_id)
+    found = _ROOM.fullmatch(room)
+    return path_of_id(request, found["file_id"] if found else None)
 
 
 def _connected(request: Request) -> str:
@@ -46,7 +50,11 @@ def _connected(request: Request) -> str:
 
 def path_of_room(request: Request) -> Any:
     """Find the document of the room that a websocket is to."""
-    return _document(request, _connected(request))
+    room = _connected(request)
+    if room.startswith(":") or "::" in room:
+        # A document would be made of it that is neither text nor notebook.
+        raise HTTPError(400, f"Expected format, type and file id in the name of a room, got {room}")
+    return _document(request, room)
 
 
 def is_document(request: Request) -> bool:

@@ -327,6 +327,9 @@ async def test_who_may_not_read_makes_no_room(be):
         for rule in _rules(be.web_app.default_router)
         if "ywebsocket_server" in (rule.target_kwargs or {})
     ]
+    for room in (f"::{session['fileId']}", f"text::{session['fileId']}", ":file:"):
+        with pytest.raises(HTTPClientError, match="400"):
+            await be("ann").connect(f"api/collaboration/room/{room}")
     assert not any("text:file" in name for server in servers for name in server.rooms)
 
 
@@ -348,6 +351,10 @@ async def test_forks_undo_and_timeline_write(be):
         assert await rita.status(method, path, "{}" if method == "PUT" else None) == 403, path
     fork = await be("ann").json("PUT", f"api/collaboration/fork/{ann.room}", {})
     assert await rita.status("GET", f"api/collaboration/fork/{ann.room}") == 200
+    inside = Peer(await be("rita").connect(f"api/collaboration/room/{fork['fork_roomid']}"))
+    be.peers.append(inside)
+    await inside.send(create_sync_message(inside.doc))
+    await inside.until(lambda: str(inside.text) == "begun")
     assert await rita.status("DELETE", f"api/collaboration/fork/{fork['fork_roomid']}") == 403
 
 
