@@ -20,7 +20,7 @@ NOTEBOOK = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 EXTENSIONS = (
     "jupyter_authz", "jupyter_lsp", "jupyter_server_fileid", "jupyter_server_proxy",
     "jupyter_server_terminals", "jupyter_server_ydoc", "jupyterlab", "jupyterlab_git", "nbclassic",
-    "notebook", "voila.server_extension", "routes_dump",
+    "nbdime", "notebook", "voila.server_extension", "routes_dump",
 )  # fmt: skip
 CONFIGURATION = """
 import sys

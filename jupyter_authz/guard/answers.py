@@ -47,6 +47,8 @@ _DEEDS = {
     ("write", "sessions"): "run notebooks here",
     ("execute", "kernels"): "run code here",
     ("execute", "nbconvert"): "convert this notebook by running a program",
+    ("write", "nbconvert"): "convert notebooks here",
+    ("write", "events"): "tell others here of events",
     ("execute", "config"): "load code for everybody on this server",
     ("write", "server"): "stop this server",
     ("execute", "server"): "stop this server",

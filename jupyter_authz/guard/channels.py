@@ -7,6 +7,7 @@ watch; what more they may do is found out when the websocket opens, and again wh
 from __future__ import annotations
 
 import hashlib
+import re
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
     from jupyter_authz.model import Action
     from jupyter_authz.policy.engine import Policy
     from jupyter_authz.resources.running import Sessions
+
+# Kernels tell everybody of a comm that they do not have, by what it was called: no text for that.
+_COMM_ID = re.compile(r"[\w-]{1,100}")
 
 # The comms of each kernel that front ends have opened, not the kernel itself.
 _OPENED_BY_CLIENTS: MutableMapping[Any, set[str]] = WeakKeyDictionary()
@@ -162,7 +166,8 @@ class KernelChannels(Limited):
             return True
         if message.type == "comm_msg":
             comm = message.content.get("comm_id")
-            return isinstance(comm, str) and comm not in self._comms()
+            is_id = isinstance(comm, str) and _COMM_ID.fullmatch(comm)
+            return bool(is_id) and comm not in self._comms()
         return True
 
     def _refuse(self, message: Message, question: Question, reason: str) -> None:

@@ -37,6 +37,9 @@ _OFFERS: Mapping[tuple[Action, str], tuple[str, ...]] = {
         "@jupyterlab/console-extension",
         "@jupyterlab/debugger-extension",
         "@jupyter-notebook/console-extension",
+        # They complain at every start where there are no consoles.
+        "@jupyterlab/inspector-extension:consoles",
+        "@jupyterlab/tooltip-extension:consoles",
     ),
 }
 

@@ -121,7 +121,7 @@ class Room(Limited):
             return super().on_message(message)
         if isinstance(message, bytes) and message[:1] == bytes([_RAW]):
             self._answer_save(message)
-        elif not self._has_told:
+        elif not self._has_told and self.authz_resource.type == "contents":
             self._has_told = True
             self.log.info(
                 "jupyter_authz | %r may not change %s: what they change in it stays with them",

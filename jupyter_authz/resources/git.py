@@ -32,7 +32,25 @@ def _directory(request: Request) -> Any:
 
 def _path(request: Request) -> Any:
     """Find the repository that a directory is in: git acts on the whole of it."""
-    directory = normalise(found) if (found := _directory(request)) is not None else None
+    return repository_of(request, _directory(request))
+
+
+def repository_of(request: Request, path: str | None) -> str | None:
+    """Find the repository that a file or directory is in, or else give its own path.
+
+    Parameters
+    ----------
+    request
+        On whose server it is.
+    path
+        Its contents path.
+
+    Returns
+    -------
+    str or None
+        A contents path; None, unknown, where the repository begins above the root.
+    """
+    directory = None if path is None else normalise(path)
     root = getattr(request.handler.settings.get("contents_manager"), "root_dir", None)
     if directory is None or not isinstance(root, str) or not root:
         return directory

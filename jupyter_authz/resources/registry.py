@@ -21,6 +21,7 @@ from jupyter_authz.resources import (
     lab,
     lsp,
     nbclassic,
+    nbdime,
     notebook,
     proxy,
     terminals,
@@ -41,7 +42,7 @@ from jupyter_authz.resources.types import (
 _CLOSE = 0.85
 ENTRY_POINT_GROUP = "jupyter_authz.resources"
 
-_TABLES = (core, terminals, lab, notebook, nbclassic, lsp, fileid, ydoc, proxy, voila, git)
+_TABLES = (core, terminals, lab, notebook, nbclassic, lsp, fileid, ydoc, proxy, voila, git, nbdime)
 _KEYS = ("type", "path", "url", "name", "actions")
 _VERBS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", WEBSOCKET)
 

@@ -102,7 +102,9 @@ async def test_messages_to_widgets(be, protocol):
     sent = await wes.send("comm_open", {"comm_id": "mine", "target_name": "t", "data": {}})
     assert (await wes.until("comm_close", sent))["content"]["comm_id"] == "mine"
     await say(wes, "mine", "no")
-    await say(wes, ["mine"], "no")
+    for comm in (["mine"], "Dear Ann, please run this:", "", "x" * 101):
+        await say(wes, comm, "no")
+    assert not any("please" in json.dumps(m["content"]) for m in ann.seen)
     # Closed, it would be gone for everybody.
     sent = await wes.send("comm_close", {"comm_id": opened, "data": {}})
     await wes.until("status", sent, execution_state="idle")
@@ -134,8 +136,7 @@ async def test_input_that_a_widget_asks_for(be, protocol):
         # While no cell runs, `input` is not the kernel's.
         "widget.on_msg(lambda m: got.append(get_ipython().kernel.raw_input('? ')))\n"
     )
-    content = {"code": code, "allow_stdin": True, "user_expressions": {}}
-    await ann.until("execute_reply", await ann.send("execute_request", content))
+    await ann.run(code)
     opened = next(m for m in ann.seen if m["kind"] == "comm_open")["content"]["comm_id"]
     for is_answered in (True, False):
         sent = await wes.send("comm_msg", {"comm_id": opened, "data": {}})

@@ -126,8 +126,7 @@ def test_metrics_are_not_public_by_default(real):
 def test_every_route_is_classified(real):
     """No handler of the supported packages falls under the rule for unknown ones."""
     unknown = {r["type"] for r in real.routes if not r["public"] and not r["listed"]}
-    # It comes along with jupyterlab-git.
-    assert unknown == {"ext.nbdime"}
+    assert unknown == set()
 
 
 def test_who_may_do_everything_gets_answers(real):

@@ -27,6 +27,10 @@ IN_A = [
     ("GET", "/api/fileid/id?path={}/x.txt", None),
     ("PUT", "/api/collaboration/session/{}/x.txt", {"format": "text", "type": "file"}),
     ("GET", "/voila/files/{}/x.png", None),
+    ("POST", "/nbdime/api/isgit", {"path": "{}/n.ipynb"}),
+    ("POST", "/nbdime/api/gitdiff", {"file_path": "{}/n.ipynb"}),
+    ("POST", "/nbdime/api/diff", {"base": "checkpoint:{}/n.ipynb"}),
+    ("POST", "/nbdime/api/diff", {"base": "git:{}/n.ipynb"}),
     ("POST", "/git/{}/status", {}),
     ("POST", "/git/{}/log", {"history_count": 1}),
     ("POST", "/git/{}/init", {}),
@@ -38,13 +42,20 @@ IN_A = [
 def test_paths_of_packages(real, verb, path, body):
     """The path is found where the package has it."""
     ada = real("ada")
-    allowed = ada.request(verb, path.format("a"), body)
+
+    def named(directory):
+        return {
+            key: value.replace("{}", directory) if isinstance(value, str) else value
+            for key, value in (body or {}).items()
+        } or body
+
+    allowed = ada.request(verb, path.format("a"), named("a"))
     assert allowed.status != 403, allowed.body
     for directory in ("b", "a/../b", "%61/%2e%2e/b"):
-        refused = ada.request(verb, path.format(directory), body)
+        refused = ada.request(verb, path.format(directory), named(directory))
         assert refused.status in {302, 403, 404}, (directory, refused.status, refused.body)
         assert b" in b" not in refused.body
-    assert ada.status(verb, path.format("b"), body) == 403
+    assert ada.status(verb, path.format("b"), named("b")) == 403
 
 
 # Never for ada.
@@ -53,6 +64,8 @@ REFUSED = [
     ("GET", "/voila", None),
     ("POST", "/voila/api/shutdown/00000000-0000-0000-0000-000000000000", {}),
     ("POST", "/git/a/content", {"filename": "../b/x.txt", "reference": {"special": "WORKING"}}),
+    ("POST", "/nbdime/api/diff", {"base": "a/n.ipynb", "remote": "a/x.txt"}),
+    ("POST", "/nbdime/api/gitdiff", {"file_path": "/a/n.ipynb"}),
     ("POST", "/git/clone", {"clone_url": "x"}),
     ("POST", "/git/known_hosts", {}),
     ("PUT", "/lab/api/settings/x", {"raw": "{}"}),
