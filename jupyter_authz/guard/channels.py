@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import secrets
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -49,6 +50,8 @@ class KernelChannels(Limited):
         super().__init__(*args, **kwargs)
         # Of whoever may not send everything, the messages whose handling waits for their input.
         self._waiting: set[str] = set()
+        # Stands before the ids of their messages, as long as these are the kernel's.
+        self._prefix = f"{secrets.token_hex(8)}-"
 
     def get_argument(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Give an argument of the request; the id of a session is bound to its user."""
@@ -86,7 +89,22 @@ class KernelChannels(Limited):
         """Send a message to the front end."""
         if self.authz_level != "execute":
             self._note_input(message)
+        prefix: Any = self._prefix if isinstance(message, str) else self._prefix.encode()
+        if prefix in message:
+            message = self._as_sent(message)
         return super().write_message(message, binary)
+
+    def _as_sent(self, data: str | bytes) -> str | bytes:
+        """Give a reply to a message of one's own as if that had kept its id."""
+        try:
+            message = read(data, self.selected_subprotocol)
+        except MessageError:
+            return data
+        parent = message.parent_header
+        own = str(parent.get("msg_id", "")).removeprefix(self._prefix)
+        return write(
+            message._replace(parent_header={**parent, "msg_id": own}), self.selected_subprotocol
+        )
 
     def _note_input(self, data: Any) -> None:
         """Note that the kernel asks for input, or does not any more."""
@@ -130,6 +148,10 @@ class KernelChannels(Limited):
             return
         passed = await self._allowed(message)
         if passed is not None:
+            # INVARIANT: nobody's outputs and replies are taken for those of another's message.
+            # tests/guard/test_channels.py::test_nobody_answers_for_another
+            header = {**passed.header, "msg_id": f"{self._prefix}{passed.header['msg_id']}"}
+            passed = passed._replace(header=header)
             # INVARIANT: the kernel gets what was decided about, not what was sent.
             # tests/guard/test_channels.py::test_what_is_decided_about_is_what_is_sent
             await ensure_async(super().on_message(write(passed, protocol)))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from jupyter_core.utils import ensure_async
+from tornado.web import HTTPError
 
 from jupyter_authz.guard import hook
 from jupyter_authz.guard.parties import decided, hook_agrees
@@ -42,6 +43,8 @@ _REASON = "You may no longer do this on this server."
 # Seconds of deciding before others have their turn: a thousand take about that long, and where
 # each turn of the others is long, many of them would make it longer than a second.
 _AT_ONCE = 0.1
+# How often sessions are listed before nothing is known of them.
+_TRIES = 5
 # Seconds that a hook has to answer.
 _PATIENCE = 1
 
@@ -51,6 +54,8 @@ class Limited(_Socket):
 
     authz_resource: Resource
     authz_subject: Subject
+    # Whether it is known by now what it is to.
+    authz_has_begun = False
     # The highest action that is allowed.
     authz_level: Action | None = None
 
@@ -109,7 +114,11 @@ class Limited(_Socket):
         """Find out what is allowed before the handshake."""
         # INVARIANT: until that is known, it is nothing.
         # tests/guard/test_channels.py::test_what_each_may_send
-        await self.authz_revise(self.current_user, await sessions(self.settings))
+        self.authz_has_begun = True
+        # INVARIANT: what has been taken away since it was decided about opens no websocket.
+        # tests/guard/test_revocation.py::test_one_that_is_only_being_opened
+        if not await self.authz_revise(self.current_user, await sessions(self.settings)):
+            raise HTTPError(403, _REASON)
         if hook.replaced() is not None:
             await self.authz_ask_hook(self.current_user)
         return await ensure_async(super().get(*args, **kwargs))
@@ -156,24 +165,36 @@ class Connections:
 
     async def revise(self) -> None:
         """Decide anew about all of them, and close those that are not allowed any more."""
-        settings = self._guard.settings
-        running = await sessions(settings)
+        running = await self._sessions()
         pause = time.monotonic() + _AT_ONCE
         for handler, admission in tuple(self._open.items()):
             if time.monotonic() > pause:
                 await asyncio.sleep(0)
                 pause = time.monotonic() + _AT_ONCE
             try:
-                is_allowed = await self._is_allowed(handler, admission, running)
+                is_allowed = running is not None and await self._is_allowed(
+                    handler, admission, running
+                )
             except Exception:
                 self._guard.log.exception("jupyter_authz | an error while deciding")
                 is_allowed = False
             if not is_allowed:
-                _close(handler)
+                self._close(handler)
         asks_hook, self._asks_hook = self._asks_hook, False
         if asks_hook and hook.replaced() is not None:
             # At once, and after the policy: one that takes its time delays nobody's revocation.
             await asyncio.gather(*(self._ask_hook(*one) for one in tuple(self._open.items())))
+
+    async def _sessions(self) -> Sessions | None:
+        """Give the models of all sessions; None where the server cannot list them."""
+        for _ in range(_TRIES):
+            try:
+                return await sessions(self._guard.settings)
+            except Exception:  # noqa: PERF203 - it is tried again
+                # A kernel may die while it is listed.
+                self._guard.log.exception("jupyter_authz | an error while listing sessions")
+                await asyncio.sleep(_AT_ONCE)
+        return None
 
     async def _ask_hook(self, handler: Any, admission: Admission) -> None:
         # INVARIANT: what a hook says now counts for what is open, too.
@@ -193,7 +214,7 @@ class Connections:
             self._guard.log.exception("jupyter_authz | an error while asking a hook")
             agreed = False
         if not agreed:
-            _close(handler)
+            self._close(handler)
 
     async def _is_allowed(
         self, handler: WebSocketHandler, admission: Admission, running: Sessions
@@ -208,24 +229,39 @@ class Connections:
             return False
         if isinstance(handler, Stand):
             handler.authz_user = user
-        is_limited = isinstance(handler, Limited)
-        if isinstance(handler, Limited) and not await handler.authz_revise(user, running):
+        # One that has only been made finds out by itself what it is to, before its handshake.
+        limited = handler if isinstance(handler, Limited) and handler.authz_has_begun else None
+        if limited is not None and not await limited.authz_revise(user, running):
             return False
         policy, subject = self._guard.policy, subject_of(user)
-        asked = [q for q in admission.asked if not (is_limited and q.enough)]
+        asked = [q for q in admission.asked if limited is None or not q.enough]
         return policy is None or all(decided(policy, subject, one) for one in asked)
+
+    def _close(self, handler: Any) -> None:
+        """Close a websocket, and know it no more."""
+        self._open.pop(handler, None)
+        # INVARIANT: what a client goes on sending, until it answers that it closes too, goes
+        # nowhere. tests/guard/test_revocation.py::test_a_client_that_does_not_close
+        handler.on_message = _deaf
+        # INVARIANT: one that cannot be closed, as its client has gone meanwhile, keeps no other
+        # from being closed. tests/guard/test_revocation.py::test_one_that_cannot_be_closed
+        try:
+            if handler.ws_connection is not None:
+                handler.close(_CLOSED, _REASON)
+            elif not handler._finished:  # noqa: SLF001 - as tornado's own
+                # The handshake is still under way.
+                handler.request.connection.stream.close()
+        except Exception:
+            self._guard.log.exception("jupyter_authz | an error while closing a websocket")
+            _abort(handler)
 
 
 def _deaf(*_: Any) -> None:
     pass
 
 
-def _close(handler: Any) -> None:
-    # INVARIANT: what a client goes on sending, until it answers that it closes too, goes nowhere.
-    # tests/guard/test_revocation.py::test_a_client_that_does_not_close
-    handler.on_message = _deaf
-    if handler.ws_connection is not None:
-        handler.close(_CLOSED, _REASON)
-    elif not handler._finished:  # noqa: SLF001 - as tornado's own
-        # The handshake is still under way.
-        handler.request.connection.stream.close()
+def _abort(handler: Any) -> None:
+    """Close what a websocket runs over, if it is still there."""
+    stream = getattr(handler.ws_connection, "stream", None)
+    if stream is not None:
+        stream.close()

@@ -379,7 +379,8 @@ class Guard:
         if not self.hide_unreadable or question is None or policy is None:
             return False
         resource = question.resource
-        if resource.type not in _HIDDEN or door.request.method == "PUT":
+        is_put = door.request.method == "PUT" and question.action != "read"
+        if resource.type not in _HIDDEN or is_put:
             return False
         if resource == _ROOT:
             # That there are files is no secret, and front ends ask on and on for what has to be.

@@ -61,6 +61,8 @@ class ContentsList(Stand):
             if not isinstance(model.get(key), str | None):
                 raise HTTPError(400, f"Expected a string as {key!r} in the JSON body")
             require_whole(model.get(key), key)
+        if model.get("type") == "notebook":
+            _require_notebook(model.get("content", {}))
         return model
 
     def _finish_model(self, model: dict[str, Any], location: bool = True) -> None:  # noqa: FBT001, FBT002
@@ -102,6 +104,19 @@ class ContentsList(Stand):
             return False
         admission = admission_of(self)
         return admission is None or admission.decision is not AGREED
+
+
+def _require_notebook(content: Any) -> None:
+    """Require what a notebook is read from, as far as its reader takes it for granted."""
+    expected = {"cells": list, "metadata": dict, "nbformat": int, "nbformat_minor": int}
+    if content is not None and not isinstance(content, dict):
+        raise HTTPError(400, "Expected a notebook, an object, as 'content' in the JSON body")
+    for key, kind in expected.items():
+        value = (content or {}).get(key)
+        if value is not None and not isinstance(value, kind):
+            raise HTTPError(400, f"Expected a {kind.__name__} as 'content.{key}' in the JSON body")
+    if not all(isinstance(cell, dict) for cell in (content or {}).get("cells") or ()):
+        raise HTTPError(400, "Expected an object as each of 'content.cells' in the JSON body")
 
 
 def _note_writable(

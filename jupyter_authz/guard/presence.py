@@ -7,19 +7,36 @@ a clock and what it says of itself, as JSON.
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import Callable, Mapping, MutableMapping
 
 # Of what a front end of JupyterLab says: the document in front, and all that are open.
 _CURRENT, _OPEN = "current", "documents"
-# Who it is, and whether the document is saved by itself, which the server looks at.
+# Who it is, and whether the document is saved by itself.
 _PERSON, _SAVING = "user", "autosave"
 _NAMES = ("username", "name", "display_name")
 # What stands before the path of a document that several edit at once.
 _DRIVE = "RTC:"
 _NOTHING: Any = object()
+
+
+class Claim(NamedTuple):
+    """Whose a client of a room is.
+
+    Parameters
+    ----------
+    username
+        Of its user.
+    may_write
+        Whether they may write the document.
+    """
+
+    username: str
+    may_write: bool
+
+
 # Clients of one person in one room; anybody in it can make up any number of them.
 _MOST = 100
 
@@ -38,7 +55,7 @@ def presence_for(message: bytes, may_read: Callable[[str], bool]) -> bytes | Non
 
 
 def presence_from(
-    message: bytes, user: Any, clients: MutableMapping[int, str], *, may_write: bool
+    message: bytes, user: Any, clients: MutableMapping[int, Claim], *, may_write: bool
 ) -> bytes | None:
     """Give a message of the awareness protocol as somebody may send it; None if they may not.
 
@@ -51,34 +68,55 @@ def presence_from(
     clients
         Whose the clients of the room are, by their numbers; new ones are added.
     may_write
-        Whether what it says of the document's saving counts.
+        Whether they may write the document: what they say of its saving counts then.
     """
+    claim = Claim(user.username, may_write)
 
     def as_own(client: int, state: Any) -> Any:
         # INVARIANT: nobody is there in the name of another, nor as what cannot be.
         # tests/guard/test_rooms.py::test_nobody_is_there_for_another
-        if client not in clients:
-            own = [one for one, owner in clients.items() if owner == user.username]
+        held = clients.get(client)
+        # The numbers are no secret: who may write does not lose theirs to who may not.
+        if held is None or (claim.may_write and not held.may_write):
+            own = [one for one, owner in clients.items() if owner.username == user.username]
             if len(own) >= _MOST:
                 # The oldest: most front ends go without saying so.
                 del clients[own[0]]
-            clients[client] = user.username
-        if clients[client] != user.username:
+        elif held.username != user.username:
             return _NOTHING
+        clients[client] = claim
         if state is None:
             return state
         if not isinstance(state, dict):
             return _NOTHING
-        # What says nothing of it counts as yes.
-        said = state if may_write else {**state, _SAVING: False}
-        person = said.get(_PERSON)
+        person = state.get(_PERSON)
         if person is None:
-            return said
+            return state
         if not isinstance(person, dict):
             return _NOTHING
-        return {**said, _PERSON: {**person, **_as_known(user)}}
+        return {**state, _PERSON: {**person, **_as_known(user)}}
 
     return _changed(message, as_own)
+
+
+def is_saved_by_itself(states: Mapping[int, Any], clients: Mapping[int, Claim]) -> bool:
+    """Whether a document is saved by itself, as those want it who may write it.
+
+    Parameters
+    ----------
+    states
+        What the clients of the room say of themselves, by their numbers.
+    clients
+        Whose they are.
+    """
+    # INVARIANT: tests/guard/test_rooms.py::test_readers_have_no_say_in_saving
+    said = [
+        state.get(_SAVING, True)
+        for client, state in states.items()
+        if state and (client not in clients or clients[client].may_write)
+    ]
+    # Who says nothing of it wants it.
+    return any(said) or not said
 
 
 def _as_known(user: Any) -> dict[str, Any]:
@@ -108,7 +146,7 @@ def _changed(message: bytes, change: Callable[[int, Any], Any]) -> bytes | None:
             state = change(client, said)
             if state is not _NOTHING:
                 kept.append((client, clock, json.dumps(state, allow_nan=False)))
-    except (IndexError, RuntimeError, ValueError):
+    except (AssertionError, IndexError, RuntimeError, ValueError):
         return None
     if not kept:
         return None

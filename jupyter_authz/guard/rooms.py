@@ -5,6 +5,7 @@ Behind the decision, before the handler. Each client has its own rights, whoever
 
 from __future__ import annotations
 
+import asyncio
 import json
 from functools import partial, wraps
 from http import HTTPStatus
@@ -16,7 +17,7 @@ from tornado.web import HTTPError
 
 from jupyter_authz.guard.connections import Limited
 from jupyter_authz.guard.parties import hook_agrees
-from jupyter_authz.guard.presence import presence_for, presence_from
+from jupyter_authz.guard.presence import Claim, is_saved_by_itself, presence_for, presence_from
 from jupyter_authz.guard.stand import Stand
 from jupyter_authz.guard.trust import keep_trust_out
 from jupyter_authz.model import Question, Resource
@@ -41,7 +42,7 @@ _STATE = "state"
 _LONGEST_PRESENCE = 100_000
 
 # Of each room, whose its clients are.
-_CLIENTS: MutableMapping[Any, dict[int, str]] = WeakKeyDictionary()
+_CLIENTS: MutableMapping[Any, dict[int, Claim]] = WeakKeyDictionary()
 
 
 class Room(Limited):
@@ -112,10 +113,8 @@ class Room(Limited):
         if isinstance(message, bytes) and message[:1] == bytes([_AWARENESS]):
             if len(message) > _LONGEST_PRESENCE:
                 return None
-            clients = _CLIENTS.setdefault(self.room, {})
-            told = presence_from(
-                message, self.current_user, clients, may_write=self.authz_may("write")
-            )
+            user, clients = self.current_user, _CLIENTS.setdefault(self.room, {})
+            told = presence_from(message, user, clients, may_write=self.authz_may("write"))
             return None if told is None else super().on_message(told)
         if self.authz_may("write") or _asks(message):
             return super().on_message(message)
@@ -150,10 +149,15 @@ class Room(Limited):
         from pycrdt import Decoder, Encoder  # noqa: PLC0415 - only where installed
 
         decoder, encoder = Decoder(message), Encoder()
-        decoder.read_var_uint()
-        if decoder.read_var_string() != "save":
+        try:
+            decoder.read_var_uint()
+            if decoder.read_var_string() != "save":
+                return
+            number = decoder.read_var_uint()
+        except (IndexError, RuntimeError, ValueError):
+            # It is no message.
             return
-        answer = {"type": "save", "responseTo": decoder.read_var_uint(), "status": "skipped"}
+        answer = {"type": "save", "responseTo": number, "status": "skipped"}
         encoder.write_var_uint(_RAW)
         encoder.write_var_string(json.dumps(answer))
         self.write_message(encoder.to_bytes(), binary=True)
@@ -186,10 +190,11 @@ class Timeline(Stand):
 
 
 def _save_changes_only(room: Any) -> None:
-    """Have a room save what was changed in its document, not that the file is elsewhere, say.
+    """Have a room save what was changed in its document, as those want it who may change it.
 
     A file may have several rooms. One in which nobody writes does not follow the others, and would
-    save what it held when it was made.
+    save what it held when it was made, when the file is moved, say. Whether a document is saved by
+    itself is for its writers to say.
 
     Parameters
     ----------
@@ -203,8 +208,13 @@ def _save_changes_only(room: Any) -> None:
 
     @wraps(changed)
     def changed_by_somebody(target: str, event: Any) -> None:
-        if target != _STATE:
-            changed(target, event)
+        del event
+        states, clients = room.awareness.states, _CLIENTS.get(room, {})
+        is_loading = room._update_lock.locked()  # noqa: SLF001
+        if target != _STATE and is_saved_by_itself(states, clients) and not is_loading:
+            # As the room's own would where all its clients want it.
+            save = room._maybe_save_document(room._saving_document)  # noqa: SLF001
+            room._saving_document = asyncio.create_task(save)  # noqa: SLF001
 
     changed_by_somebody.is_of_authz = True  # type: ignore[attr-defined]
     room._on_document_change = changed_by_somebody  # noqa: SLF001

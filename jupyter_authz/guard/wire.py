@@ -91,6 +91,12 @@ def read(data: str | bytes, protocol: str | None) -> Message:
         raise MessageError("expected header, parent header, metadata and content to be objects")
     if not all(isinstance(message.header.get(key), str) for key in ("msg_type", "msg_id")):
         raise MessageError("expected msg_type and msg_id in the header, both strings")
+    try:
+        # As it is packed for the kernel.
+        json.dumps(message[1:5], default=json_default, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        # INVARIANT: tests/guard/test_channels.py::test_what_is_no_message_is_ignored
+        raise MessageError("expected whole characters") from error
     if not all(isinstance(buffer, bytes) for buffer in message.buffers):
         raise MessageError("expected buffers to be sent in binary")
     return message

@@ -15,7 +15,14 @@ from jupyter_authz.resources.links import (
     with_links_below,
     with_own_files,
 )
-from jupyter_authz.resources.requests import body, myself, part, query, relative
+from jupyter_authz.resources.requests import (
+    body,
+    myself,
+    part,
+    query,
+    relative,
+    require_object,
+)
 from jupyter_authz.resources.running import (
     beside_kernel,
     kernel,
@@ -143,6 +150,14 @@ def _new_path(request: Request) -> Any:
     return _given(body("path")(request), "path")
 
 
+def _new_name(request: Request) -> Any:
+    """Find what a file is renamed to; the root is the name of nothing else."""
+    path = _new_path(request)
+    if not path.strip("/"):
+        raise HTTPError(400, f"Expected the path of a file or directory as 'path', got {path!r}")
+    return path
+
+
 def _given(value: Any, key: str) -> Any:
     """Give a value that a body names; null is none."""
     if value is None:
@@ -246,7 +261,7 @@ ROWS = (
                 Ask(
                     "write",
                     "contents",
-                    path=_new_path,
+                    path=_new_name,
                     when=_renames,
                     tree=PATH,
                     below=with_own_files,
@@ -483,7 +498,11 @@ ROWS = (
             )
         },
     ),
-    Row(f"{_SERVICES}.api.handlers.IdentityHandler", "identity"),
+    Row(
+        f"{_SERVICES}.api.handlers.IdentityHandler",
+        "identity",
+        asks={"PATCH": (Ask("write", "identity", when=require_object),)},
+    ),
     Row(f"{_SERVICES}.security.handlers.CSPReportHandler", "csp"),
     Row(
         "jupyter_server.base.handlers.PrometheusMetricsHandler",

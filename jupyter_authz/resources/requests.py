@@ -151,8 +151,19 @@ def body(*keys: str) -> Source:
     return source
 
 
+def require_object(request: Request) -> bool:
+    """Require a JSON object, empty or not, as body; a condition of asks that always holds.
+
+    Raises
+    ------
+    HTTPError
+        400: it is none.
+    """
+    return isinstance(request.body, dict)
+
+
 def require_whole(value: str | None, key: str) -> None:
-    r"""Require that a text has no half characters: JSON can write them, and UTF-8 cannot.
+    r"""Require that a text has no NUL and no half characters: JSON can write them, files cannot.
 
     Parameters
     ----------
@@ -166,10 +177,9 @@ def require_whole(value: str | None, key: str) -> None:
     HTTPError
         400: it has some.
     """
-    try:
-        (value or "").encode()
-    except UnicodeEncodeError as error:
-        raise HTTPError(400, f"Expected whole characters as {key!r} in the JSON body") from error
+    text = value or ""
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise HTTPError(400, f"Expected whole characters and no NUL as {key!r} in the JSON body")
 
 
 def myself(request: Request) -> Any:

@@ -168,6 +168,27 @@ async def test_what_quotes_a_request_for_input(be, protocol):
     assert await ann.text("answer") == "'ann'"
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_nobody_answers_for_another(be, protocol):
+    """Who sends a message with the id of another's gets the replies to it, and nobody else."""
+    ann, wes = await be.front_end("ann"), await be.front_end("wes", protocol)
+    sent = await ann.send("execute_request", {"code": "input()", "allow_stdin": True})
+    await ann.until("input_request", sent)
+    # On another channel than that on which the cell runs.
+    stolen = await wes.send("kernel_info_request", channel="control", header={"msg_id": sent})
+    assert await wes.until("kernel_info_reply", sent)
+    await wes.until("status", sent, execution_state="idle")
+    seen = len(ann.seen)
+    await ann.send("input_reply", {"value": ""}, channel="stdin")
+    await ann.until("execute_reply", sent)
+    await ann.until("status", sent, execution_state="idle")
+    idle = [m for m in ann.seen if m["content"].get("execution_state") == "idle"]
+    own = [m for m in idle if m["parent_header"].get("msg_id") == sent]
+    assert len(own) == 1
+    assert own[0] in ann.seen[seen:]
+    assert stolen
+
+
 async def test_a_session_id_belongs_to_its_user(be):
     """Who presents the id of another gets a connection of their own."""
     ann = await be.front_end("ann", session="same")
@@ -210,6 +231,7 @@ async def test_what_is_no_message_is_ignored(be, protocol):
         '{"header": {"msg_type": 1, "msg_id": "1"}, "channel": "shell"}',
         '{"header": {"msg_type": "execute_request", "msg_id": "1"}, "channel": "iopub"}',
         '{"header": {"msg_type": "execute_request", "msg_id": "1"}, "channel": ["shell"]}',
+        '{"header": {"msg_type": "kernel_info_request", "msg_id": "1"}, "content": {"\\ud800": 1}}',
     ):
         await rita.connection.write_message(data, binary=isinstance(data, bytes))
     assert (await rita.ask("kernel_info_request"))["status"] == "ok"

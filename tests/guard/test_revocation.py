@@ -10,6 +10,7 @@ import pytest
 from jupyter_server.auth import passwd
 from kernels import FrontEnd, FrontEnds
 from people import allowing
+from tornado.httpclient import HTTPClientError
 from tornado.websocket import WebSocketHandler
 
 from jupyter_authz import AccountsIdentityProvider
@@ -168,6 +169,70 @@ async def test_a_handshake_under_way(be):
     be.guard.enforce(policy())
     with pytest.raises(Exception, match=r"closed|403|599|Closed"):
         await opening
+
+
+async def test_one_that_cannot_be_closed(be, caplog):
+    """As its client has gone meanwhile, say; the others are closed all the same."""
+    connections = [await be("ann").connect("stream") for _ in range(3)]
+    first, *_ = be.guard.connections._open
+    first.close = lambda *_: None.closed
+    be.guard.enforce(policy())
+    codes = [(await closed(connection))[0] for connection in connections]
+    assert sorted(codes, key=str) == [1008, 1008, None]
+    assert "an error while closing" in caplog.text
+    be.guard.enforce(policy(allowing("*")))
+    connection = await be("ann").connect("stream")
+    be.guard.enforce(policy())
+    assert (await closed(connection))[0] == 1008
+
+
+async def test_one_that_has_only_been_made(be, kernel, caplog):
+    """It is not known yet to what it is; it finds out by itself, and stays."""
+    ann = await FrontEnd.open(be("ann"), kernel)
+    (handler,) = be.guard.connections._open
+    arguments, handler.authz_has_begun = handler.path_kwargs, False
+    del handler.path_kwargs
+    await be.guard.connections.revise()
+    handler.path_kwargs, handler.authz_has_begun = arguments, True
+    assert (await ann.run("1"))["status"] == "ok"
+    assert "error" not in caplog.text
+    ann.close()
+    while await ann.read() is not None:
+        pass
+
+
+async def test_one_that_is_only_being_opened(be, kernel, monkeypatch):
+    """What was taken away since it was decided about opens nothing."""
+    decide = be.guard.decide
+
+    async def decide_and_change(*args):
+        decision = await decide(*args)
+        be.guard.policy = policy()
+        return decision
+
+    monkeypatch.setattr(be.guard, "decide", decide_and_change)
+    with pytest.raises(HTTPClientError, match="403"):
+        await be("ann").connect(f"api/kernels/{kernel}/channels")
+
+
+async def test_sessions_that_cannot_be_listed(be, kernel, monkeypatch):
+    """Once is no matter; where it goes on, nothing is open that could not be decided about."""
+    ann = await FrontEnd.open(be("ann"), kernel)
+    manager, failures = be.web_app.settings["session_manager"], [KeyError("gone")]
+    listed = manager.list_sessions
+
+    async def list_sessions():
+        if failures:
+            raise failures[0] if len(failures) > 1 else failures.pop()
+        return await listed()
+
+    monkeypatch.setattr(manager, "list_sessions", list_sessions)
+    await be.guard.connections.revise()
+    assert (await ann.run("1"))["status"] == "ok"
+    failures += [KeyError("gone")] * 2
+    await be.guard.connections.revise()
+    assert (await closed(ann.connection))[0] == 1008
+    failures.clear()
 
 
 async def test_an_error_closes(be, monkeypatch, caplog):

@@ -204,6 +204,31 @@ async def test_who_may_write_now_is_asked_for_all_they_have(be):
     await ann.until(lambda: str(ann.text) == "begun one two")
 
 
+@pytest.mark.parametrize("said", [{}, {"autosave": False}, {"autosave": True}])
+async def test_readers_have_no_say_in_saving(be, said):
+    """Neither by being there, nor in the place of a writer; these say whether it is saved."""
+    ann, rita = await Peer.join(be, "ann"), await Peer.join(be, "rita")
+    room = await _room(be, ann.room)
+    await rita.send(presence({rita.doc.client_id: said, ann.doc.client_id: said}))
+    await rita.until(lambda: len(room.awareness.states) >= 2)
+    await ann.write("!")
+    await ann.until(lambda: (be.root / "a.txt").read_text() == "begun!")
+    await ann.send(presence({ann.doc.client_id: {"autosave": False}}, clock=2))
+    await ann.until(lambda: room.awareness.states[ann.doc.client_id] == {"autosave": False})
+    await ann.write("?")
+    await asyncio.sleep(0.5)
+    assert (be.root / "a.txt").read_text() == "begun!"
+    assert (await ann.save())["status"] == "success"
+
+
+async def test_what_is_no_message_ends_nothing(be):
+    """It is dropped."""
+    rita = await Peer.join(be, "rita")
+    for data in (b"\x02\xff", b"\x02\x04save", b"\x01", b"\x01\xff", b"\x02"):
+        await rita.send(data)
+    assert (await rita.save())["status"] == "skipped"
+
+
 async def test_presence_that_no_browser_reads(be):
     """It would end the connection of everybody in the room."""
     ann, rita = await Peer.join(be, "ann"), await Peer.join(be, "rita")

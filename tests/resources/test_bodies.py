@@ -37,6 +37,19 @@ BODIES = [
     ("POST", "api/kernels", {"kernel_id": "mine"}),
     ("POST", "api/kernels", {"kernel_id": "a-b-c-d-e\n"}),
     ("POST", "api/terminals", {"name": "a/b"}),
+    ("PATCH", "api/contents/d/a.txt", {"path": "/"}),
+    ("PUT", "api/contents/d/new.ipynb", {"type": "notebook", "content": 5}),
+    ("PUT", "api/contents/d/new.ipynb", {"type": "notebook", "content": {"cells": 5}}),
+    ("PUT", "api/contents/d/new.ipynb", {"type": "notebook", "content": {"cells": [5]}}),
+    ("PUT", "api/contents/d/new.ipynb", {"type": "notebook", "content": {"nbformat_minor": "x"}}),
+    ("PATCH", "api/me", "5"),
+    ("PUT", "lab/api/workspaces/x", "[]"),
+    ("PUT", "lab/api/workspaces/x", {"data": 5, "metadata": {"id": "x"}}),
+    ("PUT", "lab/api/workspaces/x", {"data": {}, "metadata": 5}),
+    ("PUT", "lab/api/workspaces/x", {"data": {}, "metadata": {"id": 5}}),
+    ("PUT", "lab/api/workspaces/x", {"data": {}, "metadata": {}}),
+    ("POST", "api/sessions", {"path": "a\0.ipynb", "type": "a"}),
+    ("POST", "api/kernels", {"path": "\0"}),
     # Half characters, which JSON can write.
     ("POST", "api/sessions", {"path": "\ud800.ipynb", "type": "a"}),
     ("POST", "api/sessions", {"path": "x.ipynb", "type": "\udfff"}),
@@ -53,7 +66,7 @@ BODIES = [
 def be(serve, jp_server_config):
     """Run a server on which ann may do everything."""
     jp_server_config.ServerApp.jpserver_extensions.update(
-        jupyter_server_ydoc=True, jupyter_server_fileid=True
+        jupyter_server_ydoc=True, jupyter_server_fileid=True, jupyterlab=True
     )
     be = serve(roles=[allowing("*")])
     be.write(d__a_txt="a")
