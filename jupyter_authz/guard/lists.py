@@ -51,7 +51,10 @@ class ContentsList(Stand):
 
     def get_json_body(self) -> dict[str, Any] | None:
         """Give the body, its parts of the form that handlers take for granted."""
-        model: Any = super().get_json_body()
+        try:
+            model: Any = super().get_json_body()
+        except UnicodeDecodeError as error:
+            raise HTTPError(400, "Expected JSON in UTF-8 as body of the request") from error
         if model is None:
             return None
         if not isinstance(model, dict):

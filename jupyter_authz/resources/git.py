@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
+from tornado.web import HTTPError
+
 from jupyter_authz.policy.paths import normalise
 from jupyter_authz.resources.requests import body, part, relative
 from jupyter_authz.resources.table import Ask, Row
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from jupyter_authz.resources.table import Source
 
 _HANDLERS = "jupyterlab_git.handlers"
+# Of a body, what is no name of anything.
+_TEXTS_FOR_PEOPLE = {"commit_msg"}
 
 
 def _directory(request: Request) -> Any:
@@ -76,9 +80,29 @@ def _named(where: Source) -> Source:
     return source
 
 
+def names_no_option(request: Request) -> bool:
+    """Require that git takes nothing of a body for an option; a condition that always holds.
+
+    Handlers give names of commits and files to git as they are, and many of its options write to
+    files or run programs.
+    """
+    # INVARIANT: tests/resources/test_packages.py::test_nothing_is_an_option_of_git
+    unseen: list[Any] = [
+        value for key, value in request.body.items() if key not in _TEXTS_FOR_PEOPLE
+    ]
+    for value in unseen:
+        if isinstance(value, str) and value.lstrip().startswith("-"):
+            raise HTTPError(400, f"Expected the name of a commit or file, got {value!r}")
+        if isinstance(value, dict):
+            unseen += [*value, *value.values()]
+        elif isinstance(value, list):
+            unseen += value
+    return True
+
+
 # A repository shows what every file in it is or once was.
 _READS = (
-    Ask("read", "git", path=_path),
+    Ask("read", "git", path=_path, when=names_no_option),
     Ask("read", "contents", path=_path, tree=True),
     # A link that leads into it is asked by its own path, too.
     Ask("read", "contents", path=_directory, tree=True),
@@ -86,7 +110,7 @@ _READS = (
     Ask("execute", "git", path=_path),
 )
 _CHANGES = (
-    Ask("write", "git", path=_path),
+    Ask("write", "git", path=_path, when=names_no_option),
     Ask("write", "contents", path=_path, tree=True),
     Ask("write", "contents", path=_directory, tree=True),
     Ask("read", "contents", path=_path, tree=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jupyter_authz.resources.git import repository_of
+from jupyter_authz.resources.git import names_no_option, repository_of
 from jupyter_authz.resources.requests import body, relative
 from jupyter_authz.resources.table import Ask, Row
 
@@ -33,13 +33,18 @@ def _is_any_other(request: Request) -> bool:
 
 def _of_git(file: Source, when: Source | None = None) -> tuple[Ask, ...]:
     """Give what it asks to see a file as it was: git is run, with what its repository says."""
+    # INVARIANT: git takes no name for an option.
+    # tests/resources/test_packages.py::test_nothing_is_an_option_of_git
     path = relative(file)
 
     def repository(request: Request) -> str | None:
         return repository_of(request, path(request))
 
+    def is_asked(request: Request) -> bool:
+        return names_no_option(request) and (when is None or bool(when(request)))
+
     return (
-        Ask("read", "contents", path=path, when=when),
+        Ask("read", "contents", path=path, when=is_asked),
         Ask("read", "git", path=repository, when=when),
         Ask("execute", "git", path=repository, when=when),
     )

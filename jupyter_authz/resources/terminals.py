@@ -27,9 +27,13 @@ def _directory(request: Request) -> str | None:
     if "\0" in given:
         raise HTTPError(400, "Expected a directory as 'cwd' in the JSON body")
     root = Path(request.handler.settings["server_root_dir"]).expanduser()
-    for place in (Path(given), root / given):
-        if place.resolve().exists():
-            return below_root(request.handler.settings, str(place))
+    try:
+        for place in (Path(given), root / given):
+            if place.resolve().exists():
+                return below_root(request.handler.settings, str(place))
+    except OSError as error:
+        # Too long, say.
+        raise HTTPError(400, f"Expected a directory as 'cwd' in the JSON body: {error}") from error
     return None
 
 

@@ -38,6 +38,8 @@ BODIES = [
     ("POST", "api/kernels", {"kernel_id": "a-b-c-d-e\n"}),
     ("POST", "api/terminals", {"name": "a/b"}),
     ("PATCH", "api/contents/d/a.txt", {"path": "/"}),
+    ("PUT", "api/contents/d/new.txt", b'{"type": "file", "content": "\xff"}'),
+    ("POST", "api/terminals", {"cwd": "x" * 300}),
     ("PUT", "api/contents/d/new.ipynb", {"type": "notebook", "content": 5}),
     ("PUT", "api/contents/d/new.ipynb", {"type": "notebook", "content": {"cells": 5}}),
     ("PUT", "api/contents/d/new.ipynb", {"type": "notebook", "content": {"cells": [5]}}),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 
 import pytest
@@ -69,7 +70,7 @@ REFUSED = [
     ("POST", "/git/clone", {"clone_url": "x"}),
     ("POST", "/git/known_hosts", {}),
     ("PUT", "/lab/api/settings/x", {"raw": "{}"}),
-    ("PUT", "/lab/api/workspaces/x", {"data": {}}),
+    ("PUT", "/lab/api/workspaces/x", {"data": {}, "metadata": {"id": "x"}}),
     ("POST", "/lab/api/extensions", {"cmd": "install", "extension_name": "x"}),
     ("POST", "/lab/api/build", {}),
     ("POST", "/lab/api/plugins", {"cmd": "disable", "plugin_name": "x"}),
@@ -160,6 +161,27 @@ def test_a_repository_is_asked_as_a_whole(real):
         assert real("root").status("POST", "/git/b/status", {}) != 403
     finally:
         above.rmdir()
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/git/a/diff", {"previous": "--output={}", "current": "HEAD"}),
+        ("/git/a/detailed_log", {"selected_hash": "--output={}"}),
+        ("/git/a/changed_files", {"single_commit": "--output={}"}),
+        ("/git/a/content", {"filename": "x", "reference": {"git": "--output={}"}}),
+        ("/git/a/add", {"add_all": False, "filename": ["--output={}"]}),
+        ("/git/a/commit", {"commit_msg": "- fine", "amend": " --output={}"}),
+        ("/nbdime/api/gitdiff", {"file_path": "a/n.ipynb", "ref_local": {"git": "--output={}"}}),
+        ("/nbdime/api/diff", {"base": "git:a/n.ipynb", "x": "--output={}"}),
+    ],
+)
+def test_nothing_is_an_option_of_git(real, path, body):
+    """It would write to any file; and the repository is nobody's to write."""
+    precious = real.root / "a" / "x.txt"
+    text = json.dumps(body).replace("{}", str(precious))
+    assert real("ada").status("POST", path, json.loads(text)) == 400
+    assert precious.read_text() == "text in a"
 
 
 def test_the_kernel_of_a_dashboard(real):
