@@ -11,10 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from tornado.web import HTTPError
+
 from jupyter_authz.guard.admission import admission_of
 from jupyter_authz.guard.stand import Stand
 from jupyter_authz.identity.subjects import subject_of
 from jupyter_authz.model import Question, Resource
+from jupyter_authz.resources.requests import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
@@ -57,6 +60,17 @@ class OwnWorkspaces(Stand):
             own = copy.copy(manager)
             own.workspaces_dir = directory
             self.manager = own
+
+    def put(self, *args: Any, **kwargs: Any) -> Any:
+        """Store a layout, of the form that its handler takes for granted."""
+        # INVARIANT: tests/resources/test_bodies.py::test_a_bad_body_does_nothing
+        said = Request(self).body
+        for key in ("data", "metadata"):
+            if not isinstance(said.get(key), dict):
+                raise HTTPError(400, f"Expected an object as {key!r} in the JSON body")
+        if not isinstance(said["metadata"].get("id"), str):
+            raise HTTPError(400, "Expected a string as 'metadata.id' in the JSON body")
+        return super().put(*args, **kwargs)
 
 
 class OwnSettings(Stand):

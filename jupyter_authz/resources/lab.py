@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tornado.web import HTTPError
-
-from jupyter_authz.resources.requests import body, part
+from jupyter_authz.resources.requests import part
 from jupyter_authz.resources.table import Ask, Row
 
 if TYPE_CHECKING:
@@ -23,18 +21,6 @@ def _opened(request: Request) -> Any:
     return str(part("tree")(request)).removeprefix("/tree")
 
 
-def _is_workspace(request: Request) -> bool:
-    """Require what its handler takes for granted; a condition that always holds."""
-    # INVARIANT: tests/resources/test_bodies.py::test_a_bad_body_does_nothing
-    body("metadata", "id")(request)
-    for key in ("data", "metadata"):
-        if not isinstance(request.body.get(key), dict):
-            raise HTTPError(400, f"Expected an object as {key!r} in the JSON body")
-    if not request.body["metadata"].get("id"):
-        raise HTTPError(400, "Expected the name of the workspace as 'metadata.id' in the JSON body")
-    return True
-
-
 ROWS = (
     Row(
         f"{_SERVER}.handlers.LabHandler",
@@ -48,11 +34,7 @@ ROWS = (
     ),
     Row(f"{_SERVER}.handlers.NotFoundHandler", "ui", every=_LOOKS),
     Row(f"{_SERVER}.settings_handler.SettingsHandler", "settings"),
-    Row(
-        f"{_SERVER}.workspaces_handler.WorkspacesHandler",
-        "workspaces",
-        asks={"PUT": (Ask("write", "workspaces", when=_is_workspace),)},
-    ),
+    Row(f"{_SERVER}.workspaces_handler.WorkspacesHandler", "workspaces"),
     Row(f"{_SERVER}.translations_handler.TranslationsHandler", "translations"),
     Row(f"{_SERVER}.licenses_handler.LicensesHandler", "licenses"),
     Row(f"{_SERVER}.listings_handler.ListingsHandler", "ui"),
