@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from jupyter_authz.policy.engine import Policy
     from jupyter_authz.resources.running import Sessions
 
+# Of this process, by which the ids of messages are told apart.
+_KEY = secrets.token_bytes(32)
+
 # Kernels tell everybody of a comm that they do not have, by what it was called: no text for that.
 _COMM_ID = re.compile(r"[\w-]{1,100}")
 
@@ -51,7 +54,7 @@ class KernelChannels(Limited):
         # Of whoever may not send everything, the messages whose handling waits for their input.
         self._waiting: set[str] = set()
         # Stands before the ids of their messages, as long as these are the kernel's.
-        self._prefix = f"{secrets.token_hex(8)}-"
+        self._prefix = ""
 
     def get_argument(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Give an argument of the request; the id of a session is bound to its user."""
@@ -87,12 +90,21 @@ class KernelChannels(Limited):
 
     def write_message(self, message: Any, binary: bool = False) -> Any:  # noqa: FBT001, FBT002
         """Send a message to the front end."""
-        if self.authz_level != "execute":
+        # To one that is closed nothing is written, which Jupyter has to be told.
+        if self.ws_connection is not None:
             self._note_input(message)
-        prefix: Any = self._prefix if isinstance(message, str) else self._prefix.encode()
-        if prefix in message:
-            message = self._as_sent(message)
+            prefix: Any = self._prefix if isinstance(message, str) else self._prefix.encode()
+            if prefix and prefix in message:
+                message = self._as_sent(message)
         return super().write_message(message, binary)
+
+    async def get(self, *args: Any, **kwargs: Any) -> Any:
+        """Begin; replies that were kept for a session go to whoever comes back to it."""
+        # INVARIANT: tests/guard/test_channels.py::test_who_comes_back_gets_their_replies
+        session = self.get_argument("session_id", None) or secrets.token_hex(8)
+        whose = f"{self.path_kwargs['kernel_id']} {session}".encode()
+        self._prefix = f"{hashlib.blake2b(whose, key=_KEY, digest_size=8).hexdigest()}-"
+        return await super().get(*args, **kwargs)
 
     def _as_sent(self, data: str | bytes) -> str | bytes:
         """Give a reply to a message of one's own as if that had kept its id."""

@@ -64,6 +64,7 @@ _OTHERWISE = (
 _WEB, _ROUTING = vars(web), vars(routing)
 
 _NO_ROLE = Decision(allowed=False, reason="no-role")
+_UNCLASSIFIED = Decision(allowed=False, reason="unclassified")
 _ERROR = Decision(allowed=False, reason="error")
 _TRANSPARENT = Decision(allowed=True, reason="transparent")
 
@@ -315,11 +316,13 @@ class Guard:
         request = Request(door)
         asked = await questions(asks, request, door, resolve=policy is not None)
         door.authz_asked = asked
-        for question in asked:
-            if question.action != "read":
-                if is_cross_site(door):
-                    return Decision(allowed=False, reason="cross-site", question=question)
-                break
+        if not asked:
+            # INVARIANT: who is asked nothing is let in nowhere.
+            # tests/guard/test_install.py::test_a_request_that_asks_nothing_is_denied
+            return _UNCLASSIFIED
+        does = next((question for question in asked if question.action != "read"), None)
+        if does is not None and is_cross_site(door):
+            return Decision(allowed=False, reason="cross-site", question=does)
         agreed = AGREED
         if policy is not None:
             agreed = await policy_agrees(policy, subject, asked, door)

@@ -64,6 +64,9 @@ class ContentsList(Stand):
             if not isinstance(model.get(key), str | None):
                 raise HTTPError(400, f"Expected a string as {key!r} in the JSON body")
             require_whole(model.get(key), key)
+        chunk = model.get("chunk")
+        if isinstance(chunk, bool) or not isinstance(chunk, int | None):
+            raise HTTPError(400, "Expected a whole number as 'chunk' in the JSON body")
         if model.get("type") == "notebook":
             _require_notebook(model.get("content", {}))
         return model
@@ -116,7 +119,7 @@ def _require_notebook(content: Any) -> None:
         raise HTTPError(400, "Expected a notebook, an object, as 'content' in the JSON body")
     for key, kind in expected.items():
         value = (content or {}).get(key)
-        if value is not None and not isinstance(value, kind):
+        if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
             raise HTTPError(400, f"Expected a {kind.__name__} as 'content.{key}' in the JSON body")
     if not all(isinstance(cell, dict) for cell in (content or {}).get("cells") or ()):
         raise HTTPError(400, "Expected an object as each of 'content.cells' in the JSON body")

@@ -113,7 +113,7 @@ def is_saved_by_itself(states: Mapping[int, Any], clients: Mapping[int, Claim]) 
     said = [
         state.get(_SAVING, True)
         for client, state in states.items()
-        if state and (client not in clients or clients[client].may_write)
+        if state and client in clients and clients[client].may_write
     ]
     # Who says nothing of it wants it.
     return any(said) or not said

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from functools import partial, wraps
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,9 @@ _STEP_1 = 0
 _STATE = "state"
 # How many bytes one client may tell at once of who is there; it is told to all.
 _LONGEST_PRESENCE = 100_000
+
+# Of the name of a room.
+_PART = re.compile(r"[\w.+/-]+", re.ASCII)
 
 # Of each room, whose its clients are.
 _CLIENTS: MutableMapping[Any, dict[int, Claim]] = WeakKeyDictionary()
@@ -171,10 +175,9 @@ class DocumentStart(Stand):
         said: Any = self.get_json_body()
         for key in ("format", "type"):
             # INVARIANT: tests/resources/test_bodies.py::test_a_bad_body_does_nothing
-            if not isinstance(said, dict) or not isinstance(said.get(key), str):
-                raise HTTPError(
-                    400, f"Expected an object with a string as {key!r} in the JSON body"
-                )
+            value = said.get(key) if isinstance(said, dict) else None
+            if not isinstance(value, str) or not _PART.fullmatch(value):
+                raise HTTPError(400, f"Expected an object with a word as {key!r} in the JSON body")
         await ensure_async(super().put(*args, **kwargs))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_authz.resources.git import names_no_option, repository_of
 from jupyter_authz.resources.requests import body, relative
@@ -16,41 +16,51 @@ _HANDLERS = "nbdime.webapp.nb_server_extension"
 _CHECKPOINT, _GIT = "checkpoint:", "git:"
 
 
+def _base(request: Request) -> str:
+    """Take what is compared; where nothing is said, it is of no kind."""
+    value: str | None = body("base")(request)
+    return value or ""
+
+
+def _begins(prefix: str) -> Source:
+    """Tell whether what is compared is of a kind."""
+    return lambda request: _base(request).startswith(prefix)
+
+
 def _after(prefix: str) -> Source:
-    """Take what is compared, where it is of a kind: nothing where it is of another."""
-
-    def source(request: Request) -> str | None:
-        given = body("base")(request) or ""
-        return given.removeprefix(prefix) if given.startswith(prefix) else None
-
-    return source
+    """Take what is compared, without its kind; nothing is the root."""
+    return lambda request: _base(request).removeprefix(prefix)
 
 
 def _is_any_other(request: Request) -> bool:
     """Tell whether files are compared by names of the server's machine, or by URLs."""
-    return not (body("base")(request) or "").startswith((_CHECKPOINT, _GIT))
+    return not _base(request).startswith((_CHECKPOINT, _GIT))
 
 
-def _of_git(file: Source, when: Source | None = None) -> tuple[Ask, ...]:
-    """Give what it asks to see a file as it was: git is run, with what its repository says."""
-    # INVARIANT: git takes no name for an option.
-    # tests/resources/test_packages.py::test_nothing_is_an_option_of_git
+def _of_git(file: Source, is_asked: Source) -> tuple[Ask, ...]:
+    """Give what it asks to see a file as it was.
+
+    Git takes its name for a pattern, which other files match, too, and does what the repository
+    says: it asks what every reading of a repository does.
+    """
+    # INVARIANT: tests/resources/test_packages.py::test_what_nbdime_compares
     path = relative(file)
 
     def repository(request: Request) -> str | None:
         return repository_of(request, path(request))
 
-    def is_asked(request: Request) -> bool:
-        return names_no_option(request) and (when is None or bool(when(request)))
+    def when(request: Request) -> bool:
+        return bool(is_asked(request)) and names_no_option(request)
 
     return (
-        Ask("read", "contents", path=path, when=is_asked),
         Ask("read", "git", path=repository, when=when),
         Ask("execute", "git", path=repository, when=when),
+        Ask("read", "contents", path=repository, tree=True, when=when),
+        Ask("read", "contents", path=path, tree=True, when=when),
     )
 
 
-_FILE = _after(_CHECKPOINT)
+_CHECKPOINTED: Any = {"path": relative(_after(_CHECKPOINT)), "when": _begins(_CHECKPOINT)}
 
 ROWS = (
     *(
@@ -72,9 +82,9 @@ ROWS = (
         "contents",
         asks={
             "POST": (
-                Ask("read", "contents", path=relative(_FILE), when=_FILE),
-                Ask("read", "checkpoints", path=relative(_FILE), when=_FILE),
-                *_of_git(_after(_GIT), _after(_GIT)),
+                Ask("read", "contents", **_CHECKPOINTED),
+                Ask("read", "checkpoints", **_CHECKPOINTED),
+                *_of_git(_after(_GIT), _begins(_GIT)),
                 Ask("execute", "ext.nbdime", url=lambda r: r.url, when=_is_any_other),
             )
         },
@@ -82,6 +92,6 @@ ROWS = (
     Row(
         f"{_HANDLERS}.GitDiffHandler",
         "git",
-        asks={"POST": _of_git(body("file_path"))},
+        asks={"POST": _of_git(body("file_path"), lambda _: True)},
     ),
 )

@@ -6,7 +6,7 @@ import asyncio
 import json
 
 import pytest
-from kernels import PROTOCOL_1, PROTOCOLS, FrontEnds
+from kernels import PROTOCOL_1, PROTOCOLS, FrontEnd, FrontEnds
 from people import allowing
 
 from jupyter_authz.guard.wire import Message, read, write
@@ -172,21 +172,42 @@ async def test_what_quotes_a_request_for_input(be, protocol):
 async def test_nobody_answers_for_another(be, protocol):
     """Who sends a message with the id of another's gets the replies to it, and nobody else."""
     ann, wes = await be.front_end("ann"), await be.front_end("wes", protocol)
+
+    def answers(end, since=0):
+        own = [m for m in end.seen[since:] if m["parent_header"].get("msg_id") == sent]
+        return [m["content"].get("execution_state") or m["kind"] for m in own]
+
+    async def answered(end, kind, since=0):
+        # On two channels, in either order.
+        while not {kind, "idle"} <= set(answers(end, since)):
+            await end.read()
+
     sent = await ann.send("execute_request", {"code": "input()", "allow_stdin": True})
     await ann.until("input_request", sent)
     # On another channel than that on which the cell runs.
-    stolen = await wes.send("kernel_info_request", channel="control", header={"msg_id": sent})
-    assert await wes.until("kernel_info_reply", sent)
-    await wes.until("status", sent, execution_state="idle")
+    await wes.send("kernel_info_request", channel="control", header={"msg_id": sent})
+    await answered(wes, "kernel_info_reply")
     seen = len(ann.seen)
+    assert "idle" not in answers(ann)
     await ann.send("input_reply", {"value": ""}, channel="stdin")
-    await ann.until("execute_reply", sent)
-    await ann.until("status", sent, execution_state="idle")
-    idle = [m for m in ann.seen if m["content"].get("execution_state") == "idle"]
-    own = [m for m in idle if m["parent_header"].get("msg_id") == sent]
-    assert len(own) == 1
-    assert own[0] in ann.seen[seen:]
-    assert stolen
+    await answered(ann, "execute_reply", seen)
+    assert answers(ann).count("idle") == 1
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_who_comes_back_gets_their_replies(be, protocol):
+    """Under the ids that they sent, which were kept while the connection was gone."""
+    wes = await FrontEnd.open(be("wes"), be.kernel, protocol, session="same")
+    ann = await be.front_end("ann")
+    busy = await ann.send("execute_request", {"code": "import time; time.sleep(2)"})
+    await ann.until("status", busy, execution_state="busy")
+    sent = await wes.send("kernel_info_request")
+    await asyncio.sleep(0.2)
+    wes.close()
+    while await wes.read() is not None:
+        pass
+    again = await be.front_end("wes", protocol, session="same")
+    assert await again.until("kernel_info_reply", sent)
 
 
 async def test_a_session_id_belongs_to_its_user(be):
@@ -226,6 +247,7 @@ async def test_what_is_no_message_is_ignored(be, protocol):
         b"\xff" * 80,
         "no json",
         "[]",
+        '{"header": {"msg_type": "kernel_info_request", "msg_id": "1", "version": ["5"]}}',
         "{}",
         '{"header": []}',
         '{"header": {"msg_type": 1, "msg_id": "1"}, "channel": "shell"}',

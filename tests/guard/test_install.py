@@ -65,6 +65,17 @@ async def test_nobody_is_let_in_before_the_policy_is_read(serve):
         be.guard.ready = True
 
 
+async def test_a_request_that_asks_nothing_is_denied(serve, monkeypatch):
+    """A row whose questions all fall away lets nobody in."""
+    be = serve(roles=[allowing("*")])
+
+    async def nothing(*_, **__):
+        return []
+
+    monkeypatch.setattr("jupyter_authz.guard.http.questions", nothing)
+    assert await be("ann").status("GET", "api/contents") == 403
+
+
 async def test_an_error_while_deciding_denies(serve, monkeypatch, caplog):
     """An error in the engine is a denial, recorded as an error; the client hears nothing of it."""
     be = serve(roles=[allowing("*")])

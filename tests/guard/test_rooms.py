@@ -213,6 +213,8 @@ async def test_readers_have_no_say_in_saving(be, said):
     await rita.until(lambda: len(room.awareness.states) >= 2)
     await ann.write("!")
     await ann.until(lambda: (be.root / "a.txt").read_text() == "begun!")
+    many = {number: {"autosave": True} for number in range(1, 110)}
+    await rita.send(presence(many))
     await ann.send(presence({ann.doc.client_id: {"autosave": False}}, clock=2))
     await ann.until(lambda: room.awareness.states[ann.doc.client_id] == {"autosave": False})
     await ann.write("?")

@@ -184,6 +184,27 @@ def test_nothing_is_an_option_of_git(real, path, body):
     assert precious.read_text() == "text in a"
 
 
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/nbdime/api/diff", {"base": "git:"}, 403),
+        ("/nbdime/api/diff", {"base": "checkpoint:"}, 403),
+        ("/nbdime/api/diff", {"base": "git:*"}, 403),
+        ("/nbdime/api/diff", {"base": "git:b"}, 403),
+        ("/nbdime/api/gitdiff", {"file_path": ""}, 403),
+        ("/nbdime/api/gitdiff", {"file_path": "."}, 403),
+        ("/nbdime/api/isgit", {"path": ""}, 403),
+        ("/nbdime/api/diff", {"base": None}, 403),
+        ("/nbdime/api/diff", None, 403),
+        ("/nbdime/api/isgit", {}, 403),
+        ("/nbdime/api/isgit", {"path": 5}, 400),
+    ],
+)
+def test_what_nbdime_compares(real, path, body, status):
+    """Nothing is compared that is asked about as nothing."""
+    assert real("ada").status("POST", path, body) == status
+
+
 def test_the_kernel_of_a_dashboard(real):
     """It belongs to whoever opened the page."""
     assert real("ada").request("GET", "/api/kernels").json == []
