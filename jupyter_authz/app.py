@@ -10,8 +10,9 @@ from traitlets import Bool, Dict, Enum, List
 from traitlets.config import Application
 
 from jupyter_authz import configuration, server_files
+from jupyter_authz.accounts.settings import Accounts
 from jupyter_authz.audit.record import Recorder
-from jupyter_authz.errors import AuthzError
+from jupyter_authz.errors import AuthzError, ConfigurationError
 from jupyter_authz.guard import hook
 from jupyter_authz.guard.authorizer import PolicyAuthorizer
 from jupyter_authz.guard.frontends import offer_what_is_allowed
@@ -24,7 +25,12 @@ from jupyter_authz.policy.engine import Policy
 from jupyter_authz.policy.filesystem import is_case_insensitive
 from jupyter_authz.policy.garbage import keep_from_collection
 from jupyter_authz.policy.permissions import Grammar
-from jupyter_authz.policy.roles import read_base_permissions, read_memberships, read_roles
+from jupyter_authz.policy.roles import (
+    read_base_permissions,
+    read_limits,
+    read_memberships,
+    read_roles,
+)
 from jupyter_authz.reload import Reload
 from jupyter_authz.resources.links import note_own_files
 from jupyter_authz.resources.registry import read_resources, table_of
@@ -35,6 +41,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jupyter_server.serverapp import ServerApp
+
+    from jupyter_authz.accounts.live import Live
 
 hook.install()
 
@@ -141,8 +149,12 @@ class JupyterAuthz(ExtensionApp):
         """,
     ).tag(config=True)
 
+    # What commands look at is never opened: where there is no store yet, none is made.
+    opens_store = True
+
     guard: Guard | None = None
     _reload: Reload | None = None
+    _live: Live | None = None
 
     def _config_file_name_default(self) -> str:
         # By its name it would be jupyter_jupyter_authz_config.
@@ -237,6 +249,9 @@ class JupyterAuthz(ExtensionApp):
         own = set(self.class_own_traits(config=True))
         configuration.require_inside(self.serverapp.config, own)
         configuration.require_inside(self.config, own)
+        configuration.check_traits(
+            self.config, Accounts.__name__, set(Accounts.class_trait_names(config=True))
+        )
         roles = configuration.appended(self.config, "roles")
         if roles is not None:
             self.roles = roles
@@ -271,7 +286,9 @@ class JupyterAuthz(ExtensionApp):
         assert self.serverapp is not None
         assert self.guard is not None
         hook.require_callable()
-        self.guard.policy = self.read_policy()
+        policy = self.read_policy()
+        self._open_accounts()
+        self.guard.enforce(policy)
         self._install_authorizer()
         noted = note_starts(self.serverapp.web_app.settings)
         offer_what_is_allowed(self.serverapp.web_app.settings, self.guard)
@@ -285,6 +302,26 @@ class JupyterAuthz(ExtensionApp):
             configuration.keep_templates_from_contents(self.serverapp.web_app.settings["config"])
         self.guard.ready = True
         self._log_state()
+
+    @property
+    def accounts_settings(self) -> Accounts:
+        """The settings of accounts, as configured."""
+        return Accounts(parent=self)
+
+    def _open_accounts(self) -> None:
+        assert self.serverapp is not None
+        assert self.guard is not None
+        settings = self.accounts_settings
+        if not settings.enabled or not self.opens_store:
+            return
+        try:
+            from jupyter_authz.accounts.opening import open_accounts  # noqa: PLC0415 - an extra
+        except ImportError as error:
+            raise ConfigurationError(
+                "c.Accounts.enabled: expected what accounts need to be installed, with "
+                f'`pip install "jupyter_authz[accounts]"`: {error}'
+            ) from error
+        self._live = open_accounts(self.serverapp, self.guard, settings)
 
     def read_policy(self) -> Policy | None:
         """Read, check and compile the policy.
@@ -318,10 +355,14 @@ class JupyterAuthz(ExtensionApp):
         if self.roles is None:
             return None
         return Policy(
-            (base, *read_roles(self.roles, grammar)),
+            (
+                base,
+                *read_roles(self.roles, grammar, are_given=self.accounts_settings.enabled),
+            ),
             memberships,
             case_folded_denies=is_case_insensitive(self.serverapp.contents_manager),
             closed=self._closed(),
+            read_limits=partial(read_limits, grammar=grammar),
         )
 
     def _closed(self) -> Closed | None:
@@ -336,8 +377,11 @@ class JupyterAuthz(ExtensionApp):
             *self.loaded_config_files,
             *self._files_of_others(),
         ]
+        databases = [self.accounts_settings.file]
         closed = Closed(
-            root, server_files.trees(server, files), server_files.searched(server, files)
+            root,
+            server_files.trees(server, files, databases),
+            server_files.searched(server, files),
         )
         note_own_files(server.contents_manager, closed)
         return closed
@@ -369,6 +413,8 @@ class JupyterAuthz(ExtensionApp):
         """Take away what was left for the command line."""
         if self._reload is not None:
             self._reload.forget()
+        if self._live is not None:
+            await self._live.stop()
 
     def _log_state(self) -> None:
         assert self.guard is not None

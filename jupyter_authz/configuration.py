@@ -235,6 +235,33 @@ def keep_templates_from_contents(config: Config) -> None:
     config["TemplateExporter"].setdefault("extra_template_basedirs", [])
 
 
+def check_traits(config: Config, section: str, traits: set[str]) -> None:
+    """Check the names in another section of this package.
+
+    Parameters
+    ----------
+    config
+        What was read.
+    section
+        Its name.
+    traits
+        The traits there are.
+
+    Raises
+    ------
+    ConfigurationError
+        A trait that does not exist, or a section that is almost it.
+    """
+    for other in config:
+        if other != section and _folded(other) == _folded(section):
+            raise ConfigurationError(f"unknown section 'c.{other}', expected 'c.{section}'")
+    for name in config.get(section, {}):
+        if name not in traits:
+            close = get_close_matches(name, sorted(traits), n=1)
+            hint = f" (did you mean {close[0]!r}?)" if close else ""
+            raise ConfigurationError(f"unknown trait 'c.{section}.{name}'{hint}")
+
+
 def check_sections(config: Config, traits: set[str], origin: str = "") -> None:
     """Check the names in a configuration.
 

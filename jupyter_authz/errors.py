@@ -29,3 +29,27 @@ class GuardError(AuthzError):
 
 class MessageError(AuthzError):
     """What came through a websocket is no message of its protocol."""
+
+
+class StoreError(AuthzError):
+    """A store of accounts that cannot be used."""
+
+
+class StoreLostError(StoreError):
+    """A store of accounts that cannot be reached now."""
+
+
+class RefusedError(AuthzError):
+    """Something that is not done to accounts, groups or grants; the message is for a person.
+
+    Parameters
+    ----------
+    reason
+        One word for programs, such as ``name-taken``.
+    message
+        What was given, and what was expected.
+    """
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason

@@ -10,6 +10,9 @@ from typing import Literal, NamedTuple
 
 Action = Literal["read", "write", "execute"]
 
+# The kind of a subject that is not signed in, where such are let in.
+GUEST = "guest"
+
 Scope = Literal["this", "any", "way"]
 
 ACTIONS: tuple[Action, ...] = ("read", "write", "execute")
@@ -33,16 +36,22 @@ class Subject:
         The groups the user is directly in, each ``segment/segment`` without slashes at its ends.
     kind
         ``user``, ``token`` or ``guest``.
+    limits
+        Of a token, the permissions beyond which nothing may be done with it, whatever its owner
+        may do; None is no limit.
     """
 
     username: str
     groups: tuple[str, ...] = ()
     kind: str = "user"
+    limits: tuple[str, ...] | None = None
     # Subjects are looked up at every decision; their hash is computed once.
     _hash: int = field(init=False, repr=False, compare=False, default=0)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_hash", hash((self.username, self.groups, self.kind)))
+        object.__setattr__(
+            self, "_hash", hash((self.username, self.groups, self.kind, self.limits))
+        )
 
     def __hash__(self) -> int:
         return self._hash
@@ -142,8 +151,8 @@ class Decision:
     reason
         One word for machines: ``allowed``, ``on-the-way`` (a directory that leads to something
         readable), ``transparent``, ``public``; or why it was denied:
-        ``no-role``, ``denied-by-role``, ``hook``, ``authorizer``, ``cross-site``,
-        ``unclassified``, ``error``.
+        ``no-role``, ``denied-by-role``, ``closed``, ``token``, ``hook``, ``authorizer``,
+        ``cross-site``, ``unclassified``, ``error``.
     question
         The question that decided, where there was one.
     rules

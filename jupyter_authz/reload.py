@@ -17,6 +17,7 @@ from jupyter_server.base.handlers import JupyterHandler
 from jupyter_server.serverapp import ServerApp
 from traitlets import TraitError
 
+from jupyter_authz.accounts.settings import Accounts
 from jupyter_authz.errors import AuthzError, ConfigurationError
 from jupyter_authz.guard import hook
 from jupyter_authz.identity import AccountsIdentityProvider
@@ -132,6 +133,12 @@ class Reload:
             if getattr(extension, name) != getattr(self._extension, name):
                 raise ConfigurationError(
                     f"c.JupyterAuthz.{name} has changed: expected the server to be started again"
+                )
+        for name in Accounts.class_trait_names(config=True):
+            now, then = extension.accounts_settings, self._extension.accounts_settings
+            if getattr(now, name) != getattr(then, name):
+                raise ConfigurationError(
+                    f"c.Accounts.{name} has changed: expected the server to be started again"
                 )
         return extension, self._read_users(server)
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 _BESIDE_DATABASE = ("", "-journal", "-wal", "-shm")
 
 
-def trees(server: ServerApp, configured: Iterable[str]) -> Iterator[str]:
+def trees(
+    server: ServerApp, configured: Iterable[str], own: Iterable[str | None] = ()
+) -> Iterator[str]:
     """Give files, and directories with all below them.
 
     Parameters
@@ -31,6 +33,8 @@ def trees(server: ServerApp, configured: Iterable[str]) -> Iterator[str]:
         Its extensions loaded.
     configured
         The configuration files that were read.
+    own
+        Databases of this package.
     """
     for file in configured:
         # traitlets replaces any suffix by those that it knows.
@@ -58,6 +62,7 @@ def trees(server: ServerApp, configured: Iterable[str]) -> Iterator[str]:
         getattr(notary, "db_file", None),
         getattr(settings.get("file_id_manager"), "db_path", None),
         *_stores(server),
+        *own,
     )
     for database in filter(None, databases):
         yield from (f"{database}{suffix}" for suffix in _BESIDE_DATABASE)

@@ -15,6 +15,7 @@ import pytest
 from serving import ROOT, Client, block, environment, serving
 from traitlets.config import Config
 
+from jupyter_authz.accounts.settings import Accounts
 from jupyter_authz.cli.execution import Execution
 from jupyter_authz.errors import PolicyError
 from jupyter_authz.model import Question, Resource, Subject
@@ -137,6 +138,14 @@ def test_cells_block_means_what_its_text_says():
     assert not any(may(name, "write:contents") for name in found)
     findings = Execution(policy.roles, read_memberships(config.groups)).findings()
     assert [finding.code for finding in findings] == []
+
+
+def test_accounts_block_is_valid():
+    """Every setting in it exists and takes its value."""
+    config = configured(block("accounts"))
+    settings = Accounts(config=config)
+    assert set(config.Accounts) <= set(Accounts.class_trait_names(config=True))
+    assert (settings.enabled, settings.file) == (True, "/srv/jupyter/accounts.db")
 
 
 def test_quoted_error_is_what_a_mistake_gives():

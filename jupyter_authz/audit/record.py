@@ -67,6 +67,7 @@ _EXPLANATIONS = {
     "no-role": "no role of this user allows it",
     "closed": "configuration, keys and run-time files of the server are nobody's",
     "not-a-saved-cell": "it is no code cell, as saved, of a notebook that has this kernel",
+    "token": "the token was not made for it",
     "hook": "JupyterHandler.user_is_authorized did not return True",
     "authorizer": "the configured authorizer did not return True",
     "cross-site": "a page of another site asked for it",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.application import JupyterApp
 
 from jupyter_authz._version import __version__
+from jupyter_authz.accounts.settings import Accounts
 from jupyter_authz.app import JupyterAuthz
 from jupyter_authz.cli.check import CheckCommand
 from jupyter_authz.cli.reload import ReloadCommand
@@ -22,7 +23,7 @@ _SUBCOMMANDS = {
     "reload": (ReloadCommand, "Have a running server read its configuration again."),
     "routes": (RoutesCommand, "Show every route of the server and what it asks."),
 }
-_SETTINGS: list[type[Configurable]] = [JupyterAuthz, AccountsIdentityProvider]
+_SETTINGS: list[type[Configurable]] = [JupyterAuthz, AccountsIdentityProvider, Accounts]
 # Each command has its own options.
 _NONE: dict[str, Any] = {}
 

@@ -152,7 +152,9 @@ def _warnings(configured: Configured) -> Iterator[Finding]:
     yield from execution.findings()
     yield from writable_findings(server, sources, list(execution.runs))
     yield from served_findings(server, sources)
-    yield from people_findings(provider, policy.roles, memberships)
+    if not configured.extension.accounts_settings.enabled:
+        # Whom else there are, the store knows, which is not opened here.
+        yield from people_findings(provider, policy.roles, memberships)
 
 
 def _hints(configured: Configured) -> Iterator[Finding]:

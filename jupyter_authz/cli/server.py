@@ -20,13 +20,13 @@ from jupyter_server.serverapp import ServerApp
 from traitlets import TraitError
 from traitlets.config import Config
 
+from jupyter_authz.app import JupyterAuthz
 from jupyter_authz.cli.sources import Source, locate, sources_of
 from jupyter_authz.errors import AuthzError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from jupyter_authz.app import JupyterAuthz
     from jupyter_authz.guard.http import Guard
 
 EXTENSION = "jupyter_authz"
@@ -105,7 +105,7 @@ def configured_server(
     asyncio.set_event_loop(loop)
     log = io.StringIO()
     try:
-        with _captured(log, debug=debug):
+        with _captured(log, debug=debug), _store_left_alone():
             server = _new_server(enable=enable)
             try:
                 server.initialize(argv=list(arguments), new_httpserver=False)
@@ -117,6 +117,17 @@ def configured_server(
         _close()
         asyncio.set_event_loop(None)
         loop.close()
+
+
+@contextmanager
+def _store_left_alone() -> Iterator[None]:
+    """Have no store opened, which would make one where there is none."""
+    # The class is that of the extension to come, which `app` has made at its import.
+    before, JupyterAuthz.opens_store = JupyterAuthz.opens_store, False
+    try:
+        yield
+    finally:
+        JupyterAuthz.opens_store = before
 
 
 def _new_server(*, enable: bool) -> ServerApp:

@@ -153,6 +153,9 @@ class Connections:
             Whether a hook is asked anew, too: not where only paths have changed, of which it is
             not told.
         """
+        if not self._open:
+            # At the start no loop runs yet.
+            return
         self._again = True
         self._asks_hook = self._asks_hook or asks_hook
         if self._revising is None or self._revising.done():

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from jupyter_authz.guard.routes import Route
     from jupyter_authz.model import Subject
     from jupyter_authz.policy.engine import Policy
+    from jupyter_authz.policy.people import People
     from jupyter_authz.resources.table import Table
 
 _ROOT = Resource("contents", path="")
@@ -103,6 +104,8 @@ class Guard:
         self.hide_unreadable = hide_unreadable
         # None is off; a snapshot that is swapped as a whole.
         self.policy: Policy | None = None
+        # Those of a store, where there is one.
+        self.people: People | None = None
         # INVARIANT: until the policy has been read, nobody is let in.
         # tests/guard/test_install.py::test_nobody_is_let_in_before_the_policy_is_read
         self.ready = False
@@ -262,8 +265,15 @@ class Guard:
 
     def enforce(self, policy: Policy | None) -> None:
         """Put a policy in force, for requests to come and for what is open."""
+        if policy is not None and self.people is not None:
+            policy = policy.with_people(self.people)
         self.policy = policy
         self.connections.revise_soon()
+
+    def adopt(self, people: People) -> None:
+        """Have other people, for requests to come and for what is open."""
+        self.people = people
+        self.enforce(self.policy)
 
     def door(self, route: Route, request: HTTPServerRequest) -> Door:
         """Make what stands in for the handler of a request."""

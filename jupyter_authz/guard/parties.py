@@ -75,8 +75,9 @@ def decided(policy: Policy, subject: Subject, question: Question) -> Decision:
     decision = policy.decide(subject, question)
     if decision.allowed:
         return decision
+    scope = question.scope
     for action, kind in question.enough:
-        if policy.decide(subject, Question(action, question.resource._replace(type=kind))):
+        if policy.decide(subject, Question(action, question.resource._replace(type=kind), scope)):
             return AGREED
     return decision
 

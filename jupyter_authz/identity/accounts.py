@@ -10,7 +10,7 @@ import hmac
 import json
 import os
 from collections.abc import Awaitable
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_server.auth import IdentityProvider, User
 from tornado.web import RequestHandler
@@ -18,11 +18,22 @@ from traitlets import Bool, Dict, List, TraitError, Type, Unicode, default, obse
 
 from jupyter_authz.identity.credentials import check_password
 from jupyter_authz.identity.index import Account, AccountIndex, AccountsError, build_index
-from jupyter_authz.identity.login import BUSY, WRONG, LoginHandler, Refusal, waiting
+from jupyter_authz.identity.login import (
+    BUSY,
+    LOST,
+    WRONG,
+    LoginHandler,
+    LogoutHandler,
+    Refusal,
+    waiting,
+)
 from jupyter_authz.identity.throttle import Throttle
 from jupyter_authz.identity.tokens import TokenFinder
 from jupyter_authz.identity.users import AccountUser
 from jupyter_authz.identity.workers import Workers
+
+if TYPE_CHECKING:
+    from jupyter_authz.identity.stored import StoredAccounts
 
 PASSWORD_THREADS = 2
 PASSWORD_QUEUE = 64
@@ -96,6 +107,12 @@ class AccountsIdentityProvider(IdentityProvider):
         help="The handler of the page that asks for name and password.",
     ).tag(config=True)
 
+    logout_handler_class = Type(
+        default_value=LogoutHandler,
+        klass=RequestHandler,
+        help="The handler that signs out.",
+    ).tag(config=True)
+
     updatable_fields = List(
         trait=Unicode(),
         help="Always empty. What others see of a user stands with the account.",
@@ -109,6 +126,8 @@ class AccountsIdentityProvider(IdentityProvider):
         # Of their own, so that wrong tokens do not keep people from signing in.
         self._token_workers = Workers("tokens", threads=1, capacity=TOKEN_QUEUE)
         self._adopt(build_index({}))
+        # Where accounts, and all sessions, are kept in a store.
+        self.stored: StoredAccounts | None = None
         self.throttle = Throttle()
         super().__init__(**kwargs)
 
@@ -183,7 +202,12 @@ class AccountsIdentityProvider(IdentityProvider):
             An awaitable only for a token whose hash is slow to check, the first time.
         """
         known = getattr(handler, "_jupyter_current_user", None)
-        return self.get_user_anew(handler) if known is None else cast("AccountUser", known)
+        if known is not None:
+            return cast("AccountUser", known)
+        user = self.get_user_anew(handler)
+        if self.stored is not None and isinstance(user, AccountUser):
+            self.stored.note_seen(user)
+        return user
 
     def get_user_anew(
         self, handler: RequestHandler
@@ -205,7 +229,8 @@ class AccountsIdentityProvider(IdentityProvider):
             # INVARIANT: a wrong token is nobody, whatever the cookie says
             # (tests/identity/test_tokens.py, test_wrong_token_beats_cookie).
             return self._token_user(handler, token)
-        return cast("AccountUser | None", self.get_user_cookie(handler))
+        user = cast("AccountUser | None", self.get_user_cookie(handler))
+        return self.stored.guest() if user is None and self.stored is not None else user
 
     def get_token(self, handler: RequestHandler) -> str | None:
         """Read the token from the ``Authorization`` header, and from nowhere else.
@@ -224,6 +249,10 @@ class AccountsIdentityProvider(IdentityProvider):
     def _token_user(
         self, handler: RequestHandler, token: str
     ) -> AccountUser | Awaitable[AccountUser | None] | None:
+        if self.stored is not None:
+            user = self.stored.user_of_token(token)
+            if user is not None:
+                return user
         found = self._tokens.find(token)
         if isinstance(found, Awaitable):
             return self._slow_token_user(handler, token, found)
@@ -243,10 +272,14 @@ class AccountsIdentityProvider(IdentityProvider):
     def _owner_or_nobody(
         self, handler: RequestHandler, account: Account | None
     ) -> AccountUser | None:
-        if account is None:
+        if account is None or not self._may_sign_in(account.username):
             self.log.info("jupyter_authz: unknown token from %s", handler.request.remote_ip)
             return None
         return self._user(account, "token")
+
+    def _may_sign_in(self, username: str) -> bool:
+        stored = self.stored
+        return stored is None or not (stored.is_lost or stored.refusal(username))
 
     def is_token_authenticated(self, handler: RequestHandler) -> bool:
         """Whether a token in the request itself tells who asks, which no other site can forge.
@@ -257,33 +290,102 @@ class AccountsIdentityProvider(IdentityProvider):
 
     # ------------------------------------------------------------------ the cookie
 
-    def user_to_cookie(self, user: User) -> str:
-        """Write the username and the fingerprint of the account, nothing else.
+    def user_to_cookie(self, user: User, session: str | None = None) -> str:
+        """Write the username and the fingerprint of the account, and its session in the store.
 
         Raises
         ------
         ValueError
             If there is no such account.
         """
-        account = self.accounts.accounts.get(user.username)
+        account = self._account(user.username)
         if account is None:
             raise ValueError(f"no account {user.username!r}: expected the user of an account")
-        return json.dumps({"username": account.username, "fingerprint": account.fingerprint})
+        content = {"username": account.username, "fingerprint": account.fingerprint}
+        return json.dumps(content if session is None else {**content, "session": session})
 
-    def user_from_cookie(self, cookie_value: str) -> AccountUser | None:
+    def known(self, username: str) -> AccountUser:
+        """Give the user of an account, as when they have signed in.
+
+        Raises
+        ------
+        ValueError
+            There is no such account.
+        """
+        account = self._account(username)
+        if account is None:
+            raise ValueError(f"no account {username!r}")
+        return self._user(account, "user")
+
+    def _account(self, username: str) -> Account | None:
+        """Give an account of the configuration, or else of the store."""
+        found = self.accounts.accounts.get(username)
+        return found or (None if self.stored is None else self.stored.account(username))
+
+    def user_from_cookie(self, cookie_value: str) -> AccountUser | Any:
         """Give the user of a cookie, as configured now; None if the account is not the same."""
         # INVARIANT: a changed password, a removed or a renamed account ends the session, and
         # groups come from the configuration (tests/identity/test_cookie.py).
         try:
             content = json.loads(cookie_value)
-            account = self.accounts.accounts[content["username"]]
+            account = self._account(content["username"])
+            assert account is not None
             same = hmac.compare_digest(account.fingerprint, content["fingerprint"])
-        except (ValueError, KeyError, TypeError):
+            session = None if self.stored is None else str(content["session"])
+        except (AssertionError, ValueError, KeyError, TypeError):
             # Signed with our secret, but by another identity provider, or out of date.
             return None
-        return self._user(account, "user") if same else None
+        if not same:
+            return None
+        if self.stored is None or session is None:
+            return self._user(account, "user")
+        return self._user_of_session(account, self.stored.user_of_session(session))
 
-    def set_login_cookie(self, handler: RequestHandler, user: User) -> None:
+    def _user_of_session(
+        self, account: Account, found: AccountUser | Awaitable[AccountUser | None] | None
+    ) -> AccountUser | Any:
+        """Give the user of a session in the store, as whose account it is says."""
+
+        def checked(user: AccountUser | None) -> AccountUser | None:
+            # INVARIANT: tests/accounts/test_rest.py::test_a_session_is_of_whom_the_cookie_names
+            if user is None or user.username != account.username:
+                return None
+            if account.username in self.accounts.accounts:
+                own = self._user(account, "user")
+                user.display_name = own.display_name
+                user.groups = tuple(dict.fromkeys((*own.groups, *user.groups)))
+            return user
+
+        async def awaited(found: Awaitable[AccountUser | None]) -> AccountUser | None:
+            return checked(await found)
+
+        return awaited(found) if isinstance(found, Awaitable) else checked(found)
+
+    async def begin_session(self, handler: RequestHandler, user: User) -> None:
+        """Sign a user in to the browser that a request came from.
+
+        Raises
+        ------
+        AuthzError
+            They may not sign in now, or the store cannot be reached.
+        """
+        session = None
+        if self.stored is not None:
+            request = handler.request
+            agent = request.headers.get("User-Agent", "")
+            address = request.remote_ip or ""
+            session = await self.stored.begin_session(user.username, address, agent)
+        self.set_login_cookie(handler, user, session)
+
+    async def end_session(self, handler: RequestHandler) -> None:
+        """Sign out whoever sent a request, for good."""
+        user = getattr(handler, "current_user", None)
+        if self.stored is not None and isinstance(user, AccountUser):
+            await self.stored.end_session(user)
+
+    def set_login_cookie(
+        self, handler: RequestHandler, user: User, session: str | None = None
+    ) -> None:
         """Keep a user signed in; as Jupyter Server does, and not sent along by other sites."""
         # INVARIANT: a token never sets a cookie
         # (tests/identity/test_tokens.py, test_token_sets_no_cookie).
@@ -303,7 +405,7 @@ class AccountsIdentityProvider(IdentityProvider):
         }
         options.update((name, value) for name, value in defaults.items() if name not in given)
         handler.set_secure_cookie(
-            self.get_cookie_name(handler), self.user_to_cookie(user), **options
+            self.get_cookie_name(handler), self.user_to_cookie(user, session), **options
         )
 
     def clear_login_cookie(self, handler: RequestHandler) -> None:
@@ -337,7 +439,9 @@ class AccountsIdentityProvider(IdentityProvider):
         seconds = self.throttle.begin(username, address)
         if seconds > 0:
             return waiting(seconds)
-        account = self.accounts.accounts.get(username)
+        if self.stored is not None and self.stored.is_lost:
+            return LOST
+        account = self._account(username)
         right = await self._password_workers.run(
             check_password,
             account.hashed_password if account else None,
@@ -345,11 +449,14 @@ class AccountsIdentityProvider(IdentityProvider):
             self.accounts.dummies,
         )
         # The accounts may have been replaced while the password was checked.
-        current = self.accounts.accounts.get(username)
+        current = self._account(username)
         if not right or not account or not current or current.fingerprint != account.fingerprint:
             return WRONG
+        if current.hashed_password != account.hashed_password:
+            return WRONG
         self.throttle.succeed(username, address)
-        return self._user(current, "user")
+        refusal = None if self.stored is None else self.stored.refusal(username)
+        return self._user(current, "user") if refusal is None else Refusal(403, refusal)
 
     @validate("updatable_fields")
     def _nothing_to_update(self, proposal: Any) -> list[str]:
@@ -365,6 +472,8 @@ class AccountsIdentityProvider(IdentityProvider):
     def validate_security(self, app: Any, ssl_options: dict[str, Any] | None = None) -> None:
         """Warn of what leaves the server open, and of accounts that leave it closed to all."""
         super().validate_security(app, ssl_options)
+        if self.stored is not None:
+            return
         index = self.accounts
         has_password = any(account.hashed_password for account in index.accounts.values())
         if not (has_password or index.tokens or index.slow_tokens):

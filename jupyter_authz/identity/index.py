@@ -99,7 +99,7 @@ def build_index(users: object) -> AccountIndex:
     tokens: dict[bytes, Account] = {}
     slow_tokens: dict[str, Account] = {}
     for username, entry in users.items():
-        _check_username(username)
+        check_username(username)
         if not isinstance(entry, Mapping):
             raise AccountsError(
                 f"account {_quoted(username)}: expected a dict with the keys {_KEYS_TEXT}, "
@@ -138,7 +138,7 @@ def _quoted(value: object) -> str:
     return text if len(text) <= _MAX_QUOTE else f"{text[:_MAX_QUOTE]}..."
 
 
-def _check_username(username: object) -> None:
+def check_username(username: object) -> None:
     """Refuse names that a policy could not tell apart from parts of a path, or nobody could type.
 
     The first are those that `Subject.is_nameable` denies everything. The login form strips what

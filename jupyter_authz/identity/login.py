@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 from jinja2 import ChoiceLoader, FileSystemLoader
 from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.auth.login import LoginFormHandler
+from jupyter_server.auth.logout import LogoutHandler as JupyterLogoutHandler
 from tornado.escape import url_escape
 from tornado.web import RequestHandler
+
+from jupyter_authz.errors import AuthzError, StoreLostError
+from jupyter_authz.model import GUEST
 
 if TYPE_CHECKING:
     from jinja2 import Environment, Template
@@ -52,6 +56,13 @@ class Refusal:
 WRONG = Refusal(401, "The name or the password is not right.")
 BUSY = Refusal(503, "Too many people are signing in right now. Please try again in a moment.", 2)
 
+LOST = Refusal(
+    503,
+    "Nobody can sign in right now, since the place where accounts are kept cannot be reached. "
+    "Please try again later, or tell those who run this server.",
+    30,
+)
+
 
 def waiting(seconds: float) -> Refusal:
     """Refuse an attempt that comes too soon after failed ones."""
@@ -71,7 +82,15 @@ class LoginHandler(LoginFormHandler):
     @allow_unauthenticated
     def head(self) -> None:
         """Answer as for GET; tornado leaves the body out."""
-        self.get()  # type: ignore[no-untyped-call]
+        self.get()
+
+    @allow_unauthenticated
+    def get(self) -> None:
+        """Show the form, also to guests."""
+        if getattr(self.current_user, "kind", None) == GUEST:
+            self._render()
+        else:
+            super().get()  # type: ignore[no-untyped-call]
 
     @allow_unauthenticated
     async def post(self) -> None:
@@ -83,6 +102,15 @@ class LoginHandler(LoginFormHandler):
         provider = cast("AccountsIdentityProvider", self.identity_provider)
         answer = await provider.sign_in(username, password, address)
         logged = repr(username[:_MAX_LOGGED_NAME])
+        if not isinstance(answer, Refusal):
+            try:
+                await provider.begin_session(self, answer)
+            except StoreLostError as error:
+                self.log.error("jupyter_authz: %s", error)  # noqa: TRY400 - it says all there is
+                answer = LOST
+            except AuthzError:
+                # Blocked in this very moment.
+                answer = WRONG
         if isinstance(answer, Refusal):
             self.log.info(
                 "jupyter_authz: sign-in as %s from %s refused with status %d",
@@ -96,7 +124,6 @@ class LoginHandler(LoginFormHandler):
             self._render(answer.message, username)
             return
         self.log.info("jupyter_authz: %s signed in from %s", logged, address)
-        provider.set_login_cookie(self, answer)
         self.current_user = answer
         next_url = self.get_argument("next", default=self.base_url)
         self._redirect_safe(next_url)  # type: ignore[no-untyped-call]
@@ -137,6 +164,17 @@ class LoginHandler(LoginFormHandler):
         cookie = self.get_cookie(provider.get_cookie_name(self))
         if cookie is not None and provider.get_user_cookie(self) is None:
             provider.clear_login_cookie(self)
+
+
+class LogoutHandler(JupyterLogoutHandler):
+    """Signs out, in this browser and in the store."""
+
+    @allow_unauthenticated
+    async def get(self) -> None:
+        """End the session."""
+        provider = cast("AccountsIdentityProvider", self.identity_provider)
+        await provider.end_session(self)
+        super().get()  # type: ignore[no-untyped-call]
 
 
 def environment(settings: dict[str, Any]) -> Environment:

@@ -20,7 +20,7 @@ def subject_of(user: Any) -> Subject:
     ----------
     user
         What the identity provider gave: a `jupyter_server.auth.User`, possibly with ``groups``
-        (strings) and ``kind``.
+        (strings), ``kind`` and, of a token, ``limits``.
 
     Raises
     ------
@@ -34,7 +34,8 @@ def subject_of(user: Any) -> Subject:
     kind = getattr(user, "kind", None)
     try:
         listed = _listed(groups) if groups else ()
-        return _subject(username, listed, kind if isinstance(kind, str) else "user")
+        limits = getattr(user, "limits", None)
+        return _subject(username, listed, kind if isinstance(kind, str) else "user", limits)
     except TypeError:
         raise AuthzError(
             f"expected the groups of {username!r} to be a list of strings, got {groups!r}"
@@ -51,8 +52,10 @@ def _listed(groups: Any) -> tuple[str, ...]:
 
 # Asked at every request.
 @lru_cache(maxsize=4096)
-def _subject(username: str, groups: tuple[str, ...], kind: str) -> Subject:
+def _subject(
+    username: str, groups: tuple[str, ...], kind: str, limits: tuple[str, ...] | None
+) -> Subject:
     if not all(isinstance(group, str) for group in groups):
         raise TypeError
     names = [group.strip("/") for group in groups]
-    return Subject(username, tuple([name for name in names if name]), kind)
+    return Subject(username, tuple([name for name in names if name]), kind, limits)

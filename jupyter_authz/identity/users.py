@@ -18,8 +18,17 @@ class AccountUser(User):
     groups
         The groups the user is directly in, such as ``team/finance``.
     kind
-        ``user`` when signed in by cookie, ``token`` when by a token in the request itself.
+        ``user`` when signed in by cookie, ``token`` when by a token in the request itself,
+        ``guest`` when not signed in.
+    limits
+        Of a token, the permissions beyond which nothing may be done with it.
     """
 
     groups: tuple[str, ...] = ()
     kind: str = "user"
+    limits: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()  # type: ignore[no-untyped-call]
+        # Of the session or token in the store; no field, which everybody is told.
+        self.digest: bytes | None = None

@@ -89,7 +89,10 @@ class _Places:
         if not self:
             return False
         path = fold(path)
-        return f"{path}/".startswith(self._trees) or any(
+        if f"{path}/".startswith(self._trees):
+            return True
+        # Asked of every entry of a list: in most roots there is none of these.
+        return bool(self._searched) and any(
             path.startswith(directory) and _NAME.fullmatch(path, len(directory))
             for directory in self._searched
         )

@@ -6,13 +6,17 @@ A policy is a snapshot: it never changes, a reload makes another one.
 
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from jupyter_authz.model import ACTIONS, Decision, Subject
+from jupyter_authz.errors import PolicyError
+from jupyter_authz.model import ACTIONS, GUEST, Decision, Subject
 from jupyter_authz.policy.access import Index, Keys
 from jupyter_authz.policy.explain import Matcher, Rule, modes_of
 from jupyter_authz.policy.garbage import no_collection
 from jupyter_authz.policy.paths import fold
+from jupyter_authz.policy.roles import EVERYBODY
 from jupyter_authz.policy.subjects import Binding, Memberships, bindings_of
 
 if TYPE_CHECKING:
@@ -20,12 +24,15 @@ if TYPE_CHECKING:
 
     from jupyter_authz.model import Question
     from jupyter_authz.policy.closed import Closed
+    from jupyter_authz.policy.people import People
     from jupyter_authz.policy.roles import Role
 
 ALLOWED = Decision(allowed=True, reason="allowed")
 NO_ROLE = Decision(allowed=False, reason="no-role")
 DENIED_BY_ROLE = Decision(allowed=False, reason="denied-by-role")
 CLOSED = Decision(allowed=False, reason="closed")
+# What the limits of a token do not reach.
+LIMITED = Decision(allowed=False, reason="token")
 _DECISIONS = {True: ALLOWED, False: DENIED_BY_ROLE, None: NO_ROLE}
 
 # What is kept resolved: subjects times the types and actions that they were asked about. Some
@@ -49,6 +56,9 @@ class Policy:
         Whether a deny matches paths whatever their case, for case-insensitive file systems.
     closed
         What no role lets anybody at.
+    read_limits
+        Makes a role for everybody of the limits of a token; where it is not given, there are none
+        within which anything could be done.
     """
 
     def __init__(
@@ -58,15 +68,20 @@ class Policy:
         *,
         case_folded_denies: bool = False,
         closed: Closed | None = None,
+        read_limits: Callable[[tuple[str, ...]], Role] | None = None,
     ) -> None:
         self.roles = tuple(roles)
         self._memberships = memberships or {}
         self._closed = closed
-        self._people = Memberships(self.roles)
+        self._read_limits = read_limits
+        self._limits: dict[tuple[str, ...], Policy] = {}
+        self._people: People | None
+        self._holders: Memberships
         self._fold: Callable[[str], str] | None = fold if case_folded_denies else None
         self._index = Index(self._fold)
-        # By username, groups, type and action: what the subject holds on either side.
-        self._resolved: dict[tuple[str, tuple[str, ...], str, str], Keys] = {}
+        # By username, groups, kind, type and action: what the subject holds on either side.
+        self._resolved: dict[tuple[str, tuple[str, ...], str, str, str], Keys]
+        self._adopt(None)
         with no_collection():
             for number, role in enumerate(self.roles):
                 self._index.insert(number, role)
@@ -85,14 +100,22 @@ class Policy:
         Returns
         -------
         Decision
-            One of four constants; `explain` tells which rules made it so.
+            A constant; `explain` tells which rules made it so.
         """
+        if subject.limits is not None:
+            return self._decide_within_limits(subject, question)
         resource = question.resource
         # INVARIANT: no role lets anybody at the files of the policy and the server.
         # tests/guard/test_closed.py::test_nobody_is_let_at_the_files_of_the_server
         if self._closed is not None and self._closed.covers(resource):
             return CLOSED
-        asked = (subject.username, subject.groups, resource.type, question.action)
+        asked = (
+            subject.username,
+            subject.groups,
+            subject.kind,
+            resource.type,
+            question.action,
+        )
         # Resolving is remembered, decisions are not.
         keys = self._resolved.get(asked)
         if keys is None:
@@ -113,18 +136,80 @@ class Policy:
             answer = False if denied else keys.allows(resource, allow_mode) or None
         return _DECISIONS[answer]
 
+    def _decide_within_limits(self, subject: Subject, question: Question) -> Decision:
+        # INVARIANT: a token may never more than its owner, nor than it was made for.
+        # tests/policy/test_people.py::test_limits
+        assert subject.limits is not None
+        decision = self.decide(replace(subject, limits=None), question)
+        if not decision.allowed:
+            return decision
+        limits = self._limits_of(subject.limits)
+        within = limits.decide(Subject(subject.username), question)
+        return decision if within.allowed else LIMITED
+
+    def _limits_of(self, permissions: tuple[str, ...]) -> Policy:
+        found = self._limits.get(permissions)
+        if found is None:
+            try:
+                roles = (self._read_limits(permissions),) if self._read_limits else ()
+            except PolicyError:
+                # A type that was known when the token was made, and is not any more.
+                roles = ()
+            found = Policy(roles, case_folded_denies=self._fold is not None)
+            if len(self._limits) >= _MOST_RESOLVED:
+                self._limits.clear()
+            self._limits[permissions] = found
+        return found
+
+    def check_limits(self, permissions: tuple[str, ...]) -> None:
+        """Require that a token can be limited to some permissions.
+
+        Raises
+        ------
+        PolicyError
+            Something in them is wrong.
+        """
+        if self._read_limits is None:
+            raise PolicyError("tokens cannot be limited here")
+        self._read_limits(permissions)
+
+    def usernames(self) -> frozenset[str]:
+        """Give every username that roles or memberships of the configuration mention."""
+        named = {user for role in self.roles for user in role.users if user != EVERYBODY}
+        return frozenset(named | self._memberships.keys())
+
+    def with_people(self, people: People | None) -> Policy:
+        """Give the same policy for other people; what was compiled is shared.
+
+        Parameters
+        ----------
+        people
+            A snapshot of memberships and grants.
+        """
+        other = copy(self)
+        other._adopt(people)  # noqa: SLF001 - one of its own kind
+        return other
+
+    def _adopt(self, people: People | None) -> None:
+        self._people = people
+        self._holders = Memberships(self.roles, people)
+        self._resolved = {}
+
     def groups_of(self, subject: Subject) -> tuple[str, ...]:
-        """Give the groups a subject is directly in, those from configuration included."""
+        """Give the groups a subject is directly in, also by configuration and by the store."""
+        if subject.kind == GUEST:
+            return subject.groups
         added = self._memberships.get(subject.username, ())
-        return tuple(dict.fromkeys((*subject.groups, *added)))
+        stored = self._people.groups_of(subject.username) if self._people is not None else ()
+        return tuple(dict.fromkeys((*subject.groups, *added, *stored)))
 
     def _access(self, subject: Subject) -> _Access:
         whole = Subject(subject.username, self.groups_of(subject), subject.kind)
-        roles = self._people.roles_of(whole)
+        roles = self._holders.roles_of(whole)
         bindings = [(Binding(subject.username), roles)]
         bindings += [
-            (binding, roles & self._people.roles_anchored(binding.anchor))
-            for binding in bindings_of(whole, self._people.anchors)
+            (binding, roles & self._holders.roles_anchored(binding.anchor))
+            for binding in bindings_of(whole, self._holders.anchors)
             if binding.anchor is not None
         ]
         return roles, bindings
@@ -138,7 +223,7 @@ class Policy:
         keys = self._index.keys(roles, bindings, action, name)
         if len(self._resolved) >= _MOST_RESOLVED:
             self._resolved.clear()
-        self._resolved[subject.username, subject.groups, name, action] = keys
+        self._resolved[subject.username, subject.groups, subject.kind, name, action] = keys
         return keys
 
     def explain(self, subject: Subject, question: Question) -> tuple[Rule, ...]:

@@ -22,6 +22,8 @@ ROLE_KEYS = ("name", "description", "users", "groups", "allow", "deny")
 
 # The name under which the base permissions appear in explanations.
 BASE_ROLE = "base_permissions"
+# And the limits of a token.
+LIMITS_ROLE = "token"
 EVERYBODY = "*"
 
 
@@ -51,7 +53,7 @@ class Role:
     deny: tuple[Permission, ...]
 
 
-def read_roles(roles: object, grammar: Grammar) -> tuple[Role, ...]:
+def read_roles(roles: object, grammar: Grammar, *, are_given: bool = False) -> tuple[Role, ...]:
     """Check the list of roles.
 
     Parameters
@@ -60,6 +62,8 @@ def read_roles(roles: object, grammar: Grammar) -> tuple[Role, ...]:
         The value of ``c.JupyterAuthz.roles``: a list of dicts.
     grammar
         Reads the permissions.
+    are_given
+        Whether roles are given to people in a store, too, so that they need name nobody.
 
     Raises
     ------
@@ -71,7 +75,7 @@ def read_roles(roles: object, grammar: Grammar) -> tuple[Role, ...]:
     read: dict[str, Role] = {}
     with no_collection():
         for position, value in enumerate(roles, start=1):
-            role = _role(value, position, grammar)
+            role = _role(value, position, grammar, are_given=are_given)
             if role.name in read:
                 raise PolicyError(
                     f"role {role.name!r}: the name is given twice, expected unique names"
@@ -93,7 +97,21 @@ def read_base_permissions(permissions: object, grammar: Grammar) -> Role:
     return Role(BASE_ROLE, "What a working front end needs", (EVERYBODY,), (), allow, ())
 
 
-def _role(value: object, position: int, grammar: Grammar) -> Role:
+def read_limits(permissions: tuple[str, ...], grammar: Grammar) -> Role:
+    """Check the permissions beyond which nothing may be done with a token.
+
+    Raises
+    ------
+    PolicyError
+        Something in them is wrong.
+    """
+    allow = _permissions(
+        _strings(permissions, LIMITS_ROLE, "permissions"), LIMITS_ROLE, "permission", (), grammar
+    )
+    return Role(LIMITS_ROLE, "What a token is limited to", (EVERYBODY,), (), allow, ())
+
+
+def _role(value: object, position: int, grammar: Grammar, *, are_given: bool) -> Role:
     where = f"role {position}"
     if not isinstance(value, Mapping):
         raise PolicyError(
@@ -122,7 +140,7 @@ def _role(value: object, position: int, grammar: Grammar) -> Role:
         raise PolicyError(f"{where}: expected 'description' to be a string, got {description!r}")
     users = _strings(value["users"], where, "users") if "users" in value else ()
     groups = _groups(value["groups"], where) if "groups" in value else ()
-    if not users and not groups:
+    if not users and not groups and not are_given:
         raise PolicyError(
             f"{where}: expected 'users' or 'groups', whom it applies to; "
             "['*'] as 'users' is every signed-in user"

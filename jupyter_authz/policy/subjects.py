@@ -8,13 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jupyter_authz.model import GUEST
 from jupyter_authz.policy.patterns import Wild
 from jupyter_authz.policy.roles import EVERYBODY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from jupyter_authz.model import Subject
+    from jupyter_authz.policy.people import People
     from jupyter_authz.policy.roles import Role
 
 
@@ -82,9 +84,12 @@ class Memberships:
     ----------
     roles
         All roles, in the order of their numbers.
+    people
+        To whom roles are given beside whom they name.
     """
 
-    def __init__(self, roles: Sequence[Role]) -> None:
+    def __init__(self, roles: Sequence[Role], people: People | None = None) -> None:
+        self._people = people
         self._by_user: dict[str, list[int]] = {}
         self._by_group: dict[str, list[int]] = {}
         for number, role in enumerate(roles):
@@ -92,7 +97,17 @@ class Memberships:
                 self._by_user.setdefault(user, []).append(number)
             for group in role.groups:
                 self._by_group.setdefault(group, []).append(number)
+        self._by_name = {role.name: number for number, role in enumerate(roles)}
+        if people is not None:
+            for group in people.groups_with_roles():
+                given = self._numbers(people.roles_given_to(group))
+                # What a role says of itself stays as it is.
+                self._by_group[group] = [*self._by_group.get(group, ()), *given]
         self.anchors = frozenset(self._by_group)
+
+    def _numbers(self, names: Iterable[str]) -> list[int]:
+        """Give the numbers of the roles there are of some names; a role may be gone meanwhile."""
+        return [self._by_name[name] for name in names if name in self._by_name]
 
     def roles_of(self, subject: Subject) -> frozenset[int]:
         """Give the numbers of the roles that apply to a subject."""
@@ -100,7 +115,17 @@ class Memberships:
         # tests/policy/test_subjects.py::test_unnameable_subject_is_denied
         if not subject.is_nameable:
             return frozenset()
-        found = {*self._by_user.get(EVERYBODY, ()), *self._by_user.get(subject.username, ())}
+        found: set[int] = set()
+        # INVARIANT: a guest is no signed-in user, whatever name roles are given to.
+        # tests/policy/test_people.py::test_guests
+        if subject.kind != GUEST:
+            if self._people is not None:
+                # INVARIANT: tests/policy/test_people.py::test_who_may_not_act
+                if not self._people.may_act(subject.username):
+                    return frozenset()
+                found.update(self._numbers(self._people.roles_of(subject.username)))
+            found.update(self._by_user.get(EVERYBODY, ()))
+            found.update(self._by_user.get(subject.username, ()))
         for group in subject.groups:
             for above in lineage(group):
                 found.update(self._by_group.get(above, ()))

@@ -15,6 +15,7 @@ from typing import Any
 from jupyter_authz.errors import ResourceTableError
 from jupyter_authz.model import ACTIONS, ATTRIBUTES
 from jupyter_authz.resources import (
+    authz,
     core,
     fileid,
     git,
@@ -42,7 +43,21 @@ from jupyter_authz.resources.types import (
 _CLOSE = 0.85
 ENTRY_POINT_GROUP = "jupyter_authz.resources"
 
-_TABLES = (core, terminals, lab, notebook, nbclassic, lsp, fileid, ydoc, proxy, voila, git, nbdime)
+_TABLES = (
+    authz,
+    core,
+    terminals,
+    lab,
+    notebook,
+    nbclassic,
+    lsp,
+    fileid,
+    ydoc,
+    proxy,
+    voila,
+    git,
+    nbdime,
+)
 _KEYS = ("type", "path", "url", "name", "actions")
 _VERBS = ("GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE", WEBSOCKET)
 

@@ -85,7 +85,8 @@ class Ask:
 
     def __post_init__(self) -> None:
         given = (self.path, self.url, self.owner, self.name, self.finder, self.tree, self.when)
-        same = None if any(given) else Question(self.action, Resource(self.type), self.scope)
+        resource = Resource(self.type)
+        same = None if any(given) else Question(self.action, resource, self.scope, self.enough)
         object.__setattr__(self, "question", same)
 
     def resource(self, request: Request) -> Resource:

@@ -282,3 +282,28 @@ def test_true_command_with_an_error(shell, configure):
         f"jupyter authz check: {path}: role 'all': allow 'raed:contents': unknown action 'raed': "
         "expected 'read', 'write', 'execute' or '*' (did you mean 'read'?)\n"
     )
+
+
+def test_people_of_a_store_are_not_known_here(authz, configure, home):
+    """Roles may name them; the store is not opened, and not made."""
+    database = home / "accounts.db"
+    configure(
+        "c.Accounts.enabled = True\n"
+        f"c.Accounts.url = 'sqlite:///{database}'\n"
+        "c.ServerApp.identity_provider_class = 'jupyter_authz.AccountsIdentityProvider'\n"
+        "c.JupyterAuthz.roles = [\n"
+        "    {'name': 'all', 'users': ['somebody'], 'allow': ['*']},\n"
+        "    {'name': 'auditor', 'allow': ['read:contents']},\n"
+        "]\n"
+    )
+    result = authz("check", "--json")
+    assert result.json["valid"], result.json["error"]
+    assert result.warnings("unknown-user") == []
+    assert not database.exists()
+
+
+def test_a_misspelled_setting_of_accounts(authz, configure):
+    """It would be a store that nobody uses."""
+    for line in ("c.Accounts.enable = True", "c.accounts.enabled = True"):
+        configure(f"{line}\nc.JupyterAuthz.roles = []\n")
+        assert "expected" in (said := authz("check").err) or "did you mean" in said

@@ -1,0 +1,70 @@
+"""Opens the store of a server and puts its accounts in place; `app.py` calls it, nothing else does.
+
+Right of everything that it wires: the store, identity, the guard and the handlers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jupyter_server.utils import url_path_join
+
+from jupyter_authz.accounts import admin_pages, rest
+from jupyter_authz.accounts.live import Live
+from jupyter_authz.accounts.mail import mailer_of
+from jupyter_authz.accounts.service import Service
+from jupyter_authz.accounts.store import Store
+from jupyter_authz.accounts.stored import StoreAccounts
+from jupyter_authz.identity import AccountsIdentityProvider
+
+if TYPE_CHECKING:
+    from jupyter_server.serverapp import ServerApp
+
+    from jupyter_authz.accounts.settings import Accounts
+    from jupyter_authz.guard.http import Guard
+
+
+def open_accounts(server: ServerApp, guard: Guard, settings: Accounts) -> Live:
+    """Open the store, and have everything that asks about people ask it, too.
+
+    Parameters
+    ----------
+    server
+        Its web application and identity provider made.
+    guard
+        Installed.
+    settings
+        Of accounts.
+
+    Raises
+    ------
+    AuthzError
+        The store cannot be used or reached, or a setting is wrong.
+    """
+    mailer = mailer_of(settings, guard.log)
+    store = Store(settings.url)
+    store.open()
+    live = Live(store, settings, guard.log)
+    live.begin()
+    guard.people = live.people
+    live.on_change = lambda: guard.adopt(live.people)
+    provider: Any = server.identity_provider
+    with_accounts = provider if isinstance(provider, AccountsIdentityProvider) else None
+    if with_accounts is not None:
+        with_accounts.stored = StoreAccounts(live, guard.log)
+    service = Service(live, with_accounts, mailer, guard)
+    service.public_url = settings.public_url or url_path_join(server.public_url, "/")
+    web_app = server.web_app
+    web_app.settings[rest.SETTING] = service
+    base = web_app.settings["base_url"]
+    web_app.add_handlers(  # type: ignore[no-untyped-call]
+        ".*$",
+        [
+            (url_path_join(base, path), handler)
+            for path, handler in (*rest.ROUTES, *admin_pages.ROUTES)
+        ],
+    )
+    server.io_loop.add_callback(live.watch)
+    people = len(live.snapshot.people)
+    guard.log.info("jupyter_authz | accounts are kept in %s; people: %d", store.name, people)
+    return live
