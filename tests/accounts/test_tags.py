@@ -171,7 +171,7 @@ def test_who_is_no_user(known, groups, write):
             groups.remove(username, "a")
     assert groups.get("ann") == groups.get("nobody") == ()
     assert groups.find("a") == ()
-    write(people.add, "ann")
+    write(people.add, "ann", gives_again=True)
     assert groups.get("ann") == ()
 
 

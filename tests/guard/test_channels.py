@@ -257,6 +257,9 @@ async def test_what_is_no_message_is_ignored(be, protocol):
     ):
         await rita.connection.write_message(data, binary=isinstance(data, bytes))
     assert (await rita.ask("kernel_info_request"))["status"] == "ok"
+    # As JupyterLab has it for what is for no subshell.
+    header = {"subshell_id": None}
+    assert (await rita.ask("kernel_info_request", header=header))["status"] == "ok"
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
