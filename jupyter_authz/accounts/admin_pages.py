@@ -62,9 +62,9 @@ def shown_end(expires: int | None) -> str:
     return f"ended {text}" if is_over else f"until {text}"
 
 
-def page_number(handler: JupyterHandler) -> int:
+def page_number(handler: JupyterHandler, key: str = "page") -> int:
     """Give which page of a list is asked for."""
-    text = handler.get_query_argument("page", "1")
+    text = handler.get_query_argument(key, "1")
     return int(text) if text.isascii() and text.isdigit() and len(text) < _LONGEST_NUMBER else 1
 
 
@@ -285,12 +285,17 @@ class GroupPage(AdminPage):
     async def show(self) -> dict[str, Any]:
         """Give it."""
         name = self.which()["group"]
-        found, listed = await self.administration.group(
-            self.current_user, name, number=page_number(self)
-        )
+        numbers = {"number": page_number(self), "below": page_number(self, "below")}
+        found, below, listed = await self.administration.group(self.current_user, name, **numbers)
         grants = await self.administration.grants_to_group(self.current_user, name)
         stored = self.administration.stored_members(self.current_user, name)
-        return {"found": found, "listed": listed, "grants": grants, "stored": stored}
+        return {
+            "found": found,
+            "below": below,
+            "listed": listed,
+            "grants": grants,
+            "stored": stored,
+        }
 
 
 class RolesPage(AdminPage):
@@ -336,7 +341,7 @@ class DeletePage(AdminPage):
         self.administration.require_to_change(user)
         if which["username"]:
             return {"profile": await self.administration.person(user, which["username"])}
-        found, _ = await self.administration.group(user, which["group"])
+        found, _, _ = await self.administration.group(user, which["group"])
         return {"found": found}
 
 

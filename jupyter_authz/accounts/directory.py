@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from functools import cached_property
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from jupyter_authz.accounts.people import ACTIVE, DELETED, username_key
 from jupyter_authz.model import Subject
@@ -17,7 +18,7 @@ from jupyter_authz.policy.subjects import lineage
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from jupyter_authz.accounts.snapshot import Grant, Snapshot
+    from jupyter_authz.accounts.snapshot import Grant, Person, Snapshot
     from jupyter_authz.identity.index import Account
     from jupyter_authz.policy.engine import Policy
     from jupyter_authz.policy.roles import Role
@@ -135,6 +136,28 @@ class Held:
     is_there: bool = True
 
 
+class _Keyed(NamedTuple):
+    """Somebody, how they are sorted, and where they are searched."""
+
+    entry: Entry
+    key: tuple[str, str]
+    sought: str
+
+
+class _Listed(NamedTuple):
+    """Everybody, as the people of a snapshot are, by name, and their names sorted."""
+
+    people: Mapping[str, Person]
+    keyed: Mapping[str, _Keyed]
+    order: Sequence[str]
+
+
+def _keyed(one: Entry) -> _Keyed:
+    key = username_key(one.username)
+    rest = username_key(f"{one.name}\n{one.email or ''}")
+    return _Keyed(one, (key, one.username), f"{key}\n{rest}")
+
+
 class Directory:
     """People, groups and roles at one moment.
 
@@ -146,41 +169,77 @@ class Directory:
         In force.
     accounts
         Of the configuration.
+    before
+        The last one, of which is taken over what has not changed.
     """
 
-    def __init__(self, snapshot: Snapshot, policy: Policy, accounts: Mapping[str, Account]) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        policy: Policy,
+        accounts: Mapping[str, Account],
+        before: Directory | None = None,
+    ) -> None:
         self.snapshot = snapshot
         self._roles = policy.roles
         self._accounts = accounts
-        configured = policy.with_people(None)
+        self._before: _Listed | None = None
         # By username, the groups that the configuration says.
-        self.configured_groups: Mapping[str, tuple[str, ...]] = {
+        self.configured_groups: Mapping[str, tuple[str, ...]]
+        if before is not None and before.is_of(policy, accounts):
+            self.configured_groups = before.configured_groups
+            self._before = before.latest()
+            return
+        configured = policy.with_people(None)
+        self.configured_groups = {
             name: configured.groups_of(
                 Subject(name, accounts[name].groups if name in accounts else ())
             )
             for name in {*accounts, *policy.usernames()}
         }
-        # Of who was deleted nothing is left but that they are kept out.
-        known = (name for name, person in snapshot.people.items() if person.state != DELETED)
-        names = {*known, *accounts}
-        keyed = sorted((username_key(name), name) for name in names)
-        self._entries = [self._entry(name) for _, name in keyed]
-        self._sought = {
-            one.username: username_key(f"{one.username}\n{one.name}\n{one.email or ''}")
-            for one in self._entries
-        }
-        self._direct: dict[str, int] = defaultdict(int)
-        # By group, who is in it or below it, sorted as the others are.
-        self._members: dict[str, list[Entry]] = defaultdict(list)
-        for one in self._entries:
-            for group in one.groups:
-                self._direct[group] += 1
-            for above in {above for group in one.groups for above in lineage(group)}:
-                self._members[above].append(one)
-        self._grants: dict[str, list[tuple[str, Grant]]] = defaultdict(list)
-        for name, person in snapshot.people.items():
-            for grant in person.grants:
-                self._grants[grant.role].append((name, grant))
+
+    def is_of(self, policy: Policy, accounts: Mapping[str, Account]) -> bool:
+        """Whether a policy and accounts are those that it was made of."""
+        return self._roles is policy.roles and self._accounts is accounts
+
+    def latest(self) -> _Listed | None:
+        """Give the list of everybody, its own or an earlier one, if it was ever made."""
+        found: _Listed | None = self.__dict__.get("_listed", self._before)
+        return found
+
+    @cached_property
+    def _listed(self) -> _Listed:
+        """Everybody, sorted; of a hundred thousand it takes a second, and after that moments."""
+        before, self._before = self._before, None
+        known, people = before or _Listed({}, {}, ()), self.snapshot.people
+        keyed: dict[str, _Keyed] = {}
+        for name in {**dict.fromkeys(self._accounts), **people}:
+            person = people.get(name)
+            # Of who was deleted nothing is left but that they are kept out.
+            if person is None or person.state != DELETED or name in self._accounts:
+                same = known.people.get(name) is person and known.keyed.get(name)
+                keyed[name] = same or _keyed(self._entry(name))
+        if keyed.keys() == known.keyed.keys():
+            return _Listed(people, keyed, known.order)
+        # In the order in which they were, so that little is left to be sorted.
+        order = [name for name in known.order if name in keyed]
+        order += keyed.keys() - known.keyed.keys()
+        return _Listed(people, keyed, sorted(order, key=lambda name: keyed[name].key))
+
+    @cached_property
+    def _members(self) -> Mapping[str, list[Entry]]:
+        """By group, who is in it or below it, sorted as the others are."""
+        members: dict[str, list[Entry]] = defaultdict(list)
+        listed = self._listed
+        for name in listed.order:
+            one = listed.keyed[name].entry
+            if len(one.groups) == 1:
+                above: Iterable[str] = lineage(one.groups[0])
+            else:
+                above = {above for group in one.groups for above in lineage(group)}
+            for group in above:
+                members[group].append(one)
+        return members
 
     def _entry(self, username: str) -> Entry:
         person, account = self.snapshot.people.get(username), self._accounts.get(username)
@@ -226,10 +285,14 @@ class Directory:
         number
             Of the page.
         """
-        found: Sequence[Entry] = self._members.get(group, ()) if group else self._entries
+        listed = self._listed
+        if group:
+            found: Sequence[Entry] = self._members.get(group, ())
+        else:
+            found = [listed.keyed[name].entry for name in listed.order]
         if search.strip():
-            sought = username_key(search.strip()).replace("\n", " ")
-            found = [entry for entry in found if sought in self._sought[entry.username]]
+            wanted = username_key(search.strip()).replace("\n", " ")
+            found = [entry for entry in found if wanted in listed.keyed[entry.username].sought]
         if state:
             found = [entry for entry in found if entry.state == state]
         return paged(found, number)
@@ -263,13 +326,16 @@ class Directory:
 
     def group(self, path: str) -> Group:
         """Give a group with how many are in it."""
-        return Group(path, self._direct.get(path, 0), len(self._members.get(path, ())))
+        members = self._members.get(path, ())
+        return Group(path, sum(path in one.groups for one in members), len(members))
 
     # ------------------------------------------------------------------ roles
 
     def grants_to_people(self, role: str) -> Sequence[tuple[str, Grant]]:
         """Give to whom a role was given by name."""
-        return sorted(self._grants.get(role, ()), key=lambda pair: pair[0])
+        known = self.snapshot.people.items()
+        given = ((name, one) for name, person in known for one in person.grants if one.role == role)
+        return sorted(given, key=lambda pair: pair[0])
 
     def grants_to_groups(self, role: str) -> Sequence[tuple[str, Grant]]:
         """Give to which groups a role was given."""

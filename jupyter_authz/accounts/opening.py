@@ -6,10 +6,11 @@ Right of everything that it wires: the store, identity, the guard and the handle
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from jupyter_server.utils import url_path_join
 
-from jupyter_authz.accounts import admin_pages, rest
+from jupyter_authz.accounts import admin_pages, pages, rest
 from jupyter_authz.accounts.live import Live
 from jupyter_authz.accounts.mail import mailer_of
 from jupyter_authz.accounts.service import Service
@@ -53,18 +54,29 @@ def open_accounts(server: ServerApp, guard: Guard, settings: Accounts) -> Live:
     if with_accounts is not None:
         with_accounts.stored = StoreAccounts(live, guard.log)
     service = Service(live, with_accounts, mailer, guard)
-    service.public_url = settings.public_url or url_path_join(server.public_url, "/")
+    service.public_url = public_url_of(server, settings)
     web_app = server.web_app
     web_app.settings[rest.SETTING] = service
+    # INVARIANT: the secrets of links are in no log.
+    # tests/accounts/test_pages.py::test_no_link_is_logged
+    scrubbed = web_app.settings.get("extra_log_scrub_param_keys") or ()
+    web_app.settings["extra_log_scrub_param_keys"] = [*scrubbed, "link"]
     base = web_app.settings["base_url"]
     web_app.add_handlers(  # type: ignore[no-untyped-call]
         ".*$",
         [
             (url_path_join(base, path), handler)
-            for path, handler in (*rest.ROUTES, *admin_pages.ROUTES)
+            for path, handler in (*rest.ROUTES, *pages.ROUTES, *admin_pages.ROUTES)
         ],
     )
     server.io_loop.add_callback(live.watch)
     people = len(live.snapshot.people)
     guard.log.info("jupyter_authz | accounts are kept in %s; people: %d", store.name, people)
     return live
+
+
+def public_url_of(server: ServerApp, settings: Accounts) -> str:
+    """Give where people reach a server, with a slash at its end."""
+    # What the server shows leads to its first page, `/lab` say, and not to where all of it begins.
+    shown = urlsplit(server.public_url)._replace(path=server.base_url, query="", fragment="")
+    return settings.public_url or url_path_join(shown.geturl(), "/")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from jupyter_authz.accounts import tags
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from jupyter_authz.policy.explain import Rule
     from jupyter_authz.policy.roles import Role
 
+# The very same each time, by which it is known that nothing has changed.
+_NOBODY: Mapping[str, Account] = MappingProxyType({})
 _NOT_ALLOWED = "You may not see or do this. Ask those who run this server if you should."
 
 
@@ -157,19 +160,17 @@ class Overview:
 
     @property
     def _accounts(self) -> Mapping[str, Account]:
-        return {} if self._provider is None else self._provider.accounts.accounts
+        return _NOBODY if self._provider is None else self._provider.accounts.accounts
 
     # ------------------------------------------------------------------ looking
 
-    async def _directory(self) -> Directory:
+    def _directory(self) -> Directory:
         """Give the directory of what counts now; made anew where something has changed."""
         snapshot, policy, accounts = self._live.snapshot, self._policy(), self._accounts
         key = (snapshot.people, snapshot.group_grants, policy.roles, accounts)
+        before = None if self._made is None else self._made[1]
         if self._made is None or any(a is not b for a, b in zip(key, self._made[0], strict=True)):
-            # A hundred thousand people take a moment, for which nobody else waits.
-            made = await asyncio.to_thread(Directory, snapshot, policy, accounts)
-            self._made = (key, made)
-            return made
+            self._made = (key, Directory(snapshot, policy, accounts, before))
         return self._made[1]
 
     async def people(
@@ -183,9 +184,13 @@ class Overview:
             They may not look.
         """
         self._require_to_look(user)
-        directory = await self._directory()
+        # A hundred thousand people take a moment, for which nobody else waits.
         return await asyncio.to_thread(
-            directory.people, search=search, state=state, group=group.strip("/ "), number=number
+            self._directory().people,
+            search=search,
+            state=state,
+            group=group.strip("/ "),
+            number=number,
         )
 
     async def person(self, user: Any, username: str) -> Profile:
@@ -197,7 +202,7 @@ class Overview:
             They may not look, or there is nobody of that name.
         """
         self._require_to_look(user)
-        directory = await self._directory()
+        directory = self._directory()
         entry = directory.find(username)
         if entry is None:
             raise RefusedError("no-user", f"There is no user {username!r}.")
@@ -272,13 +277,16 @@ class Overview:
             They may not look.
         """
         self._require_to_look(user)
-        directory = await self._directory()
+        directory = self._directory()
         stored = await self._live.read(tags.all_tags)
-        page = paged(directory.all_groups(stored), number)
-        return page, directory.tree(page.entries)
+        found = await asyncio.to_thread(directory.all_groups, stored)
+        page = paged(found, number)
+        return page, await asyncio.to_thread(directory.tree, page.entries)
 
-    async def group(self, user: Any, name: str, *, number: int = 1) -> tuple[Group, Page[Entry]]:
-        """Give a group, with those directly below it, and a page of who is in it or below it.
+    async def group(
+        self, user: Any, name: str, *, number: int = 1, below: int = 1
+    ) -> tuple[Group, Page[Group], Page[Entry]]:
+        """Give a group, a page of those directly below it, and a page of who is in any of them.
 
         Raises
         ------
@@ -286,13 +294,15 @@ class Overview:
             They may not look, or there is no such group.
         """
         self._require_to_look(user)
-        directory = await self._directory()
-        names = directory.all_groups(await self._live.read(tags.all_tags))
+        directory = self._directory()
+        stored = await self._live.read(tags.all_tags)
+        names = await asyncio.to_thread(directory.all_groups, stored)
         if name not in names:
             raise RefusedError("no-group", f"There is no group {name!r}.")
-        found = directory.group(name)
-        found.below = [directory.group(one) for one in names if one.rpartition("/")[0] == name]
-        return found, await asyncio.to_thread(directory.people, group=name, number=number)
+        lower = paged([one for one in names if one.rpartition("/")[0] == name], below)
+        found = [directory.group(one) for one in lower.entries]
+        groups = Page(found, lower.number, lower.pages, lower.total)
+        return directory.group(name), groups, directory.people(group=name, number=number)
 
     async def grants_to_group(self, user: Any, name: str) -> Sequence[Grant]:
         """Give the roles that were given to a group.
@@ -340,6 +350,6 @@ class Overview:
         role = next((role for role in self.roles(user) if role.name == name), None)
         if role is None:
             raise RefusedError("no-role", f"There is no role {name!r}, or you may not give it.")
-        directory = await self._directory()
+        directory = self._directory()
         given = paged(directory.grants_to_people(name), number)
         return RoleHolders(role, given, directory.grants_to_groups(name))

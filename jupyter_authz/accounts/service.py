@@ -432,8 +432,8 @@ class Service:
         known = {
             "username": user.username,
             "name": user.display_name or user.username,
-            "groups": sorted(user.groups),
-            "kind": user.kind,
+            "groups": sorted(getattr(user, "groups", ())),
+            "kind": getattr(user, "kind", None),
             "is_configured": self._is_configured(user.username),
         }
         if person is None:
@@ -491,7 +491,7 @@ class Service:
         RefusedError
             There is no such session.
         """
-        if user.kind != "user":
+        if getattr(user, "kind", None) != "user":
             raise RefusedError("not-by-token", "Sign in with a browser to do this.")
         kept = user.digest if keep and session_id is None else None
         ended = await self.live.write(
@@ -591,7 +591,7 @@ class Service:
         RefusedError
             There is no such token.
         """
-        if user.kind != "user":
+        if getattr(user, "kind", None) != "user":
             raise RefusedError("not-by-token", "Sign in with a browser to do this.")
         await self.live.write(secrets.end_token, user.username, token_id)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from traitlets.config import Configurable
 
 # What traitlets answers by itself.
-_ANSWERED = {"-h", "--help", "--help-all", "-V", "--version"}
+ANSWERED = {"-h", "--help", "--help-all", "-V", "--version"}
 
 
 # Options of the server that the help of the commands lists.
@@ -42,6 +42,8 @@ class ServerCommand(JupyterApp):
     flags = _FLAGS
     # Whether the extension is enabled whatever the configuration says.
     enables_extension = False
+    # Whether what the server would warn of is told.
+    warns = True
 
     json = Bool(help="Whether to print JSON.").tag(config=True)
 
@@ -52,7 +54,7 @@ class ServerCommand(JupyterApp):
     def parse_command_line(self, argv: Any = None) -> None:
         """Tell the command's own options from the server's."""
         given = [str(argument) for argument in (sys.argv[1:] if argv is None else argv)]
-        own = {f"--{flag}" for flag in self.flags} - _PASSED_ON | _ANSWERED
+        own = {f"--{flag}" for flag in self.flags} - _PASSED_ON | ANSWERED
         stray = next(
             (
                 argument
@@ -81,6 +83,7 @@ class ServerCommand(JupyterApp):
                 self.server_arguments,
                 debug="--debug" in self.server_arguments,
                 enable=self.enables_extension,
+                warn=self.warns,
             ) as configured:
                 return self._printed(self.report, configured)
         except StartError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from jupyter_core.application import JupyterApp
@@ -11,8 +10,18 @@ from jupyter_authz._version import __version__
 from jupyter_authz.accounts.settings import Accounts
 from jupyter_authz.app import JupyterAuthz
 from jupyter_authz.cli.check import CheckCommand
+from jupyter_authz.cli.init import InitCommand
+from jupyter_authz.cli.nouns import (
+    GrantCommand,
+    GrantsCommand,
+    GroupCommand,
+    RevokeCommand,
+    TokenCommand,
+    UserCommand,
+)
 from jupyter_authz.cli.reload import ReloadCommand
 from jupyter_authz.cli.routes import RoutesCommand
+from jupyter_authz.cli.verbs import unknown
 from jupyter_authz.identity import AccountsIdentityProvider
 
 if TYPE_CHECKING:
@@ -20,8 +29,15 @@ if TYPE_CHECKING:
 
 _SUBCOMMANDS = {
     "check": (CheckCommand, "Check the configuration, and warn of what it leaves open."),
+    "grant": (GrantCommand, "Give a role to somebody or to a group."),
+    "grants": (GrantsCommand, "List the roles that were given, to whom and until when."),
+    "group": (GroupCommand, "Groups: who is in which."),
+    "init": (InitCommand, "Write a configuration, and make the first administrator."),
     "reload": (ReloadCommand, "Have a running server read its configuration again."),
+    "revoke": (RevokeCommand, "Take a role that was given to somebody or to a group."),
     "routes": (RoutesCommand, "Show every route of the server and what it asks."),
+    "token": (TokenCommand, "Tokens: what people's scripts sign in with."),
+    "user": (UserCommand, "People: make, list, block and delete them, and let them in."),
 }
 _SETTINGS: list[type[Configurable]] = [JupyterAuthz, AccountsIdentityProvider, Accounts]
 # Each command has its own options.
@@ -36,9 +52,10 @@ class AuthzCommand(JupyterApp):
     description = """
     Authorization for shared Jupyter servers.
 
-    Check and routes read the configuration as `jupyter server` would, and take its options.
+    All but reload read the configuration as `jupyter server` would, and take its options.
     """
     examples = (
+        "jupyter authz init\n"
         "jupyter authz check\n"
         "jupyter authz check --config=/etc/jupyter/jupyter_server_config.py --strict\n"
         "jupyter authz routes --unclassified\n"
@@ -63,10 +80,7 @@ class AuthzCommand(JupyterApp):
         if given is None:
             self.print_help()
             self.exit(1)
-        close = get_close_matches(str(given), self.subcommands, n=1)
-        hint = f" (did you mean {close[0]!r}?)" if close else ""
-        expected = " or ".join(map(repr, self.subcommands))
-        self.exit(f"jupyter authz: unknown command {given!r}, expected {expected}{hint}")
+        self.exit(f"jupyter authz: {unknown('command', str(given), self.subcommands)}")
 
 
 main = AuthzCommand.launch_instance

@@ -81,7 +81,7 @@ class StartError(AuthzError):
 
 @contextmanager
 def configured_server(
-    arguments: Sequence[str], *, debug: bool = False, enable: bool = False
+    arguments: Sequence[str], *, debug: bool = False, enable: bool = False, warn: bool = True
 ) -> Iterator[Configured]:
     """Configure a server, and take it apart afterwards.
 
@@ -94,6 +94,8 @@ def configured_server(
     enable
         Whether the extension is enabled whatever the configuration says, as ``jupyter lab``
         enables its own.
+    warn
+        Whether warnings are logged at all.
 
     Raises
     ------
@@ -111,7 +113,8 @@ def configured_server(
                 server.initialize(argv=list(arguments), new_httpserver=False)
             except SystemExit as stop:
                 raise _start_error(server, stop, log.getvalue()) from stop
-        sys.stderr.write(log.getvalue())
+        if warn:
+            sys.stderr.write(log.getvalue())
         yield Configured(server, _extension(server), sources_of(server))
     finally:
         _close()

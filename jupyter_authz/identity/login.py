@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
 _ENVIRONMENT = "jupyter_authz_jinja2_env"
+# Where the store is in place, as `accounts.rest` calls it, which stands right of this.
+_SERVICE = "jupyter_authz_service"
 
 # A password typed into the wrong field should not fill the log.
 _MAX_LOGGED_NAME = 64
@@ -126,7 +128,12 @@ class LoginHandler(LoginFormHandler):
         self.log.info("jupyter_authz: %s signed in from %s", logged, address)
         self.current_user = answer
         next_url = self.get_argument("next", default=self.base_url)
-        self._redirect_safe(next_url)  # type: ignore[no-untyped-call]
+        self._redirect_safe(next_url)
+
+    def _redirect_safe(self, url: str, default: str | None = None) -> None:
+        """Redirect within this server, also where a line break would be no header."""
+        shown = "".join(filter(str.isprintable, url))
+        super()._redirect_safe(shown, default)  # type: ignore[no-untyped-call]
 
     def check_xsrf_cookie(self) -> None:
         """Require the form's XSRF token even of a request that carries a token of an account."""
@@ -151,6 +158,7 @@ class LoginHandler(LoginFormHandler):
             "authz/login.html",
             next=url_escape(self.get_argument("next", default=self.base_url)),
             message=message,
+            offers=getattr(self.settings.get(_SERVICE), "settings", None),
             username=username if len(username) <= _MAX_KEPT_NAME else "",
         )
         self.write(page)

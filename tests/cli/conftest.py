@@ -12,10 +12,24 @@ from pathlib import Path
 import pytest
 from jupyter_core import paths
 
+from jupyter_authz.cli import nouns
 from jupyter_authz.cli.check import CheckCommand
+from jupyter_authz.cli.init import InitCommand
 from jupyter_authz.cli.main import AuthzCommand
 from jupyter_authz.cli.routes import RoutesCommand
 
+COMMANDS = (
+    AuthzCommand,
+    CheckCommand,
+    RoutesCommand,
+    InitCommand,
+    nouns.UserCommand,
+    nouns.GroupCommand,
+    nouns.TokenCommand,
+    nouns.GrantCommand,
+    nouns.RevokeCommand,
+    nouns.GrantsCommand,
+)
 ENABLED = {"ServerApp": {"jpserver_extensions": {"jupyter_authz": True}}}
 
 
@@ -80,7 +94,7 @@ def authz(home, capsys):
             captured = capsys.readouterr()
             return Result(stop.code or 0, captured.out, captured.err)
         finally:
-            for kind in (AuthzCommand, CheckCommand, RoutesCommand):
+            for kind in COMMANDS:
                 kind.clear_instance()
         raise AssertionError("a command exits")
 

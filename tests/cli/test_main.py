@@ -11,12 +11,14 @@ def test_without_a_command(authz):
     assert result.status == 1
     assert "check\n    Check the configuration" in result.out
     assert "routes\n    Show every route" in result.out
+    assert "user\n    People: make, list" in result.out
 
 
 def test_unknown_command(authz):
     """A command that does not exist is answered with one that does."""
     assert authz("chek").status == (
-        "jupyter authz: unknown command 'chek', expected 'check' or 'reload' or 'routes' "
+        "jupyter authz: unknown command 'chek', expected 'check' or 'grant' or 'grants' or "
+        "'group' or 'init' or 'reload' or 'revoke' or 'routes' or 'token' or 'user' "
         "(did you mean 'check'?)"
     )
 
