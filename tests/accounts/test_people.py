@@ -259,7 +259,9 @@ def test_a_deleted_name_stays(store, write, refused, row, ann):
     refused("name-taken", people.add, "Ann")
     # The address and the external id are free again, and so is the name as it was.
     write(people.add, "bob", email="ann@example.org", external_id="7")
-    write(people.add, "ann", email="other@example.org", state=people.INVITED)
+    refused("name-taken", people.add, "ann")
+    again = {"email": "other@example.org", "state": people.INVITED, "gives_again": True}
+    write(people.add, "ann", **again)
     assert snapshot.read(store).people["ann"].groups == ()
     refused("name-taken", people.add, "ann")
 
