@@ -48,14 +48,19 @@ class Closed:
 
     def covers(self, resource: Resource) -> bool:
         """Whether a resource is such a file, by its own path or where that leads."""
-        # Asked at every decision, and in most roots there are none; what leads to one comes marked,
-        # beside its own path.
-        if not self._has_below_root and resource.path.__class__ is str:
+        path = resource.path
+        if resource.type not in _FILES:
             return False
-        paths = values_of(resource.path) or ()
-        return resource.type in _FILES and (
-            OF_THE_SERVER in paths or any(map(self._below_root.hold, paths))
-        )
+        # Asked at every decision, and most are about one path; what leads to such a file comes
+        # marked, beside its own path.
+        if path.__class__ is str:
+            return self._has_below_root and self._below_root.hold(path)
+        paths = values_of(path) or ()
+        return OF_THE_SERVER in paths or any(map(self._below_root.hold, paths))
+
+    def are_below(self, path: str) -> bool:
+        """Whether there are such files below a contents path."""
+        return self._has_below_root and self._below_root.are_below(path)
 
     def holds(self, place: str) -> bool:
         """Whether an absolute path, its links followed, is that of such a file."""
@@ -86,8 +91,6 @@ class _Places:
 
     def hold(self, path: str) -> bool:
         """Whether a path is in one of the trees, or names configuration."""
-        if not self:
-            return False
         path = fold(path)
         if f"{path}/".startswith(self._trees):
             return True
@@ -99,7 +102,8 @@ class _Places:
 
     def are_below(self, path: str) -> bool:
         """Whether one of them is below a path."""
-        above = f"{fold(path)}/"
+        # The root, of contents or of the file system, is above all.
+        above = "" if path in {"", "/"} else f"{fold(path)}/"
         return any(place.startswith(above) for place in (*self._trees, *self._searched))
 
 

@@ -22,7 +22,7 @@ from jupyter_authz.policy.subjects import Binding, Memberships, bindings_of
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from jupyter_authz.model import Question
+    from jupyter_authz.model import Question, Resource
     from jupyter_authz.policy.closed import Closed
     from jupyter_authz.policy.people import People
     from jupyter_authz.policy.roles import Role
@@ -107,7 +107,7 @@ class Policy:
         resource = question.resource
         # INVARIANT: no role lets anybody at the files of the policy and the server.
         # tests/guard/test_closed.py::test_nobody_is_let_at_the_files_of_the_server
-        if self._closed is not None and self._closed.covers(resource):
+        if self._closed is not None and self._closed.covers(resource):  # as `closes`, in line
             return CLOSED
         asked = (
             subject.username,
@@ -135,6 +135,17 @@ class Policy:
             denied = keys.denies(resource, deny_mode)
             answer = False if denied else keys.allows(resource, allow_mode) or None
         return _DECISIONS[answer]
+
+    def closes_below(self, path: str) -> bool:
+        """Whether files that no role lets anybody at are below a contents path.
+
+        What is decided about a directory as a whole does not count them.
+        """
+        return self._closed is not None and self._closed.are_below(path)
+
+    def closes(self, resource: Resource) -> bool:
+        """Whether a resource is a file that no role lets anybody at."""
+        return self._closed is not None and self._closed.covers(resource)
 
     def _decide_within_limits(self, subject: Subject, question: Question) -> Decision:
         # INVARIANT: a token may never more than its owner, nor than it was made for.

@@ -231,6 +231,7 @@ async def test_what_is_read_only_stays_so(written, monkeypatch):
 
 
 TREE = ["a/b", "a/a/b", "a/a/ab", "b/a", "ab/b/a", "ann"]
+LINKS = {"a/to": "b/a", "ab/to": "a"}
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
@@ -253,6 +254,8 @@ def _served(serve):
             place = be.root / path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text("x")
+        for path, target in LINKS.items():
+            (be.root / path).symlink_to(be.root / target)
     return _SERVERS[serve]
 
 
@@ -262,13 +265,14 @@ async def _compare(someone, directory=""):
         return
     shown = {child["path"]: child for child in json.loads(reply.body)["content"]}
     prefix = f"{directory}/" if directory else ""
-    there = {prefix + path[len(prefix) :].split("/")[0] for path in TREE if path.startswith(prefix)}
+    below = [path.removeprefix(prefix) for path in [*TREE, *LINKS] if path.startswith(prefix)]
+    there = {prefix + path.split("/")[0] for path in below}
     for path in there:
         model = await someone.fetch("GET", f"api/contents/{path}")
         assert (model.code == 200) is (path in shown), path
         if path in shown:
             assert json.loads(model.body)["writable"] == shown[path]["writable"]
-            if shown[path]["type"] == "directory":
+            if shown[path]["type"] == "directory" and path not in LINKS:
                 await _compare(someone, path)
 
 

@@ -122,6 +122,24 @@ def test_deciding_changes_nothing(roles, memberships, subject, questions):
     assert fresh == first
 
 
+@settings(max_examples=300, deadline=None)
+@given(strategies.dense_roles(), strategies.dense_subjects, st.booleans())
+def test_what_is_so_throughout(roles, subject, folded):
+    """What is allowed of a directory as a whole is of all below; where none may be, none is."""
+    compiled = policy(roles, case_folded_denies=folded)
+    for directory in strategies.DENSE_PATHS:
+        every = compiled.decide(subject, contents("read", directory, whole=True))
+        some = compiled.decide(subject, contents("read", directory, scope="way"))
+        prefix = f"{directory}/" if directory else ""
+        for path in strategies.DENSE_PATHS:
+            if not path.startswith(prefix) or path == directory:
+                continue
+            for scope in ("this", "way"):
+                found = compiled.decide(subject, contents("read", path, scope=scope))
+                assert found or not every
+                assert some or not found
+
+
 def test_default_deny_and_deny_wins():
     """What no role grants is denied, and a matching deny beats every allow."""
     question = contents("read", "a")
