@@ -44,9 +44,9 @@ def open_notebook(page, server, front_end):
     expect(page.locator(".jp-CodeCell")).to_have_count(2, timeout=SECONDS)
 
 
-def wait_for_kernel(page, server):
+def wait_for_kernel(page, server, token="ann"):
     """Wait for the kernel to be idle, and for the front end to have noticed."""
-    ann = Client(server, "ann")
+    ann = Client(server, token)
     for _ in range(100):
         states = [s["kernel"]["execution_state"] for s in ann.request("GET", "api/sessions").json]
         if states == ["idle"]:

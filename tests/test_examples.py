@@ -120,3 +120,22 @@ def test_nothing_runs_where_nothing_may(example):
     }
     channels = "api/kernels/00000000-0000-0000-0000-000000000000/channels"
     assert client.request("GET", channels, headers=upgrade).status == 403
+
+
+def test_a_configuration_with_people_in_it(tmp_path):
+    """The four of `examples/shared` sign in by token, and see the folders that are theirs."""
+    config = ROOT / "examples" / "shared" / "jupyter_server_config.py"
+    seen = {}
+    with serving(tmp_path, f"--config={config}") as port:
+        for name in ("ann", "bob", "cy", "dan"):
+            client = Client(port, f"{name}-token")
+            seen[name] = [
+                client.status("GET", f"api/contents/{path}")
+                for path in ("team/finance", "team/data-science", "welcome")
+            ]
+    assert seen == {
+        "ann": [200, 200, 200],
+        "bob": [403, 200, 200],
+        "cy": [200, 403, 200],
+        "dan": [403, 403, 200],
+    }

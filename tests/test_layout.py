@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "configuration": {"errors"},
     "server_files": {"configuration"},
     "app": {"*"},
+    "demo": set(),  # a configuration file
     "reload": {"*"},
     "cli": {"*"},
     "__init__": {"*"},

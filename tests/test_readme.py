@@ -12,6 +12,7 @@ import sys
 from typing import Any
 
 import pytest
+from demonstration import serving_demo
 from serving import ROOT, Client, block, environment, serving
 from traitlets.config import Config
 
@@ -35,15 +36,10 @@ def configured(text: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory):
+def demo(tmp_path_factory):
     """Run the server of the README's first command, without its installation."""
-    command = block("run").strip().split("&&")[-1]
-    _, application, *arguments = shlex.split(command)
-    home = tmp_path_factory.mktemp("shared")
-    with serving(
-        home, *[a for a in arguments if a != "--allow-root"], application=application
-    ) as port:
-        yield port
+    with serving_demo(tmp_path_factory.mktemp("demo")) as demo:
+        yield demo
 
 
 def test_run_command_is_one_line_that_installs_and_serves():
@@ -51,33 +47,34 @@ def test_run_command_is_one_line_that_installs_and_serves():
     (line,) = block("run").strip().splitlines()
     environment_, install, serve = line.split("&&")
     assert environment_.strip() == "python3 -m venv .venv"
-    assert install.strip() == '.venv/bin/pip install -q ".[examples]"'
-    assert serve.strip().startswith(".venv/bin/jupyter server ")
+    assert install.strip() == '.venv/bin/pip install -q ".[accounts,examples]"'
+    assert serve.strip() == ".venv/bin/jupyter authz demo --allow-root"
 
 
-def test_script_command_shows_what_the_readme_says(shared):
+def test_script_command_shows_what_the_readme_says(demo):
     """Cy's token gets the listing of finance, Dan's the sentence that the README quotes."""
     curl = shlex.split(block("script"))
-    header, url = curl[2], curl[3]
-    path = url.partition("8888/")[2]
-    token = header.rpartition(" ")[2]
-    listing = Client(shared, token).request("GET", path)
+    assert curl[2] == "Authorization: token $CYS_TOKEN"
+    path = curl[3].partition("8888/")[2]
+    listing = demo.client("cy").request("GET", path)
     assert listing.status == 200
     assert {"Budget.ipynb", "archive"} <= {entry["name"] for entry in listing.json["content"]}
     quoted = json.loads(re.search(r'^\{"message".*\}$', README, re.MULTILINE).group())
-    refused = Client(shared, "dan-token").request("GET", path)
+    refused = demo.client("dan").request("GET", path)
     assert refused.status == 403
     assert {**refused.json, "decision": ""} == {**quoted, "decision": ""}
 
 
 @pytest.mark.parametrize("name", ["ann", "bob", "cy", "dan"])
-def test_everybody_signs_in_as_the_readme_says(shared, name):
-    """Name and password of the README open a session in a browser's way."""
-    client = Client(shared)
+def test_everybody_signs_in_as_the_readme_says(demo, name):
+    """Name and password that the demo prints open a session in a browser's way."""
+    client = Client(demo.port)
     page = client.request("GET", "login")
     xsrf = page.headers["Set-Cookie"].partition(";")[0]
-    form = f"username={name}&password={name}-demo&_xsrf={xsrf.partition('=')[2]}"
-    connection = http.client.HTTPConnection("127.0.0.1", shared, timeout=30)
+    form = (
+        f"username={name}&password={demo.people[name]['password']}&_xsrf={xsrf.partition('=')[2]}"
+    )
+    connection = http.client.HTTPConnection("127.0.0.1", demo.port, timeout=30)
     connection.request(
         "POST",
         "/login?next=%2Flab",
@@ -86,15 +83,12 @@ def test_everybody_signs_in_as_the_readme_says(shared, name):
     )
     reply = connection.getresponse()
     assert (reply.status, reply.headers["Location"]) == (302, "/lab")
-    cookie = next(
-        v.partition(";")[0]
-        for k, v in reply.getheaders()
-        if k == "Set-Cookie" and v.startswith("username-")
-    )
+    cookies = [v.partition(";")[0] for k, v in reply.getheaders() if k == "Set-Cookie"]
     connection.close()
-    me = client.request("GET", "api/me", headers={"Cookie": cookie}).json
+    headers = {"Cookie": "; ".join(cookies)}
+    me = client.request("GET", "api/me", headers=headers).json
     assert me["identity"]["username"] == name
-    lab = client.request("GET", "lab", headers={"Cookie": cookie, "Accept": "text/html"})
+    lab = client.request("GET", "lab", headers={**headers, "Accept": "text/html"})
     assert lab.status == 200
 
 

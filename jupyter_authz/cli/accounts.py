@@ -105,16 +105,26 @@ class AccountsCommand(ServerCommand):
                 f"accounts are not enabled: expected c.Accounts.enabled = True in the server's "
                 f"configuration, after `{INSTALL}`"
             )
-        module, _, function = self.verb.does.partition(".")
-        try:
-            from jupyter_authz.cli.task import task_of  # noqa: PLC0415 - an extra
+        do = self.needed()
+        from jupyter_authz.cli.task import task_of  # noqa: PLC0415 - an extra
 
-            do: Any = getattr(import_module(f"jupyter_authz.cli.{module}"), function)
-        except ImportError as error:
-            raise StoreError(f"accounts are not installed: expected `{INSTALL}`: {error}") from None
         with task_of(configured, settings, looks=self.verb.looks) as task:
             answer: Answer = do(task, self.given)
         return answer
+
+    def needed(self) -> Any:
+        """Give the function that does it.
+
+        Raises
+        ------
+        StoreError
+            What it needs is not installed.
+        """
+        module, _, function = self.verb.does.partition(".")
+        try:
+            return getattr(import_module(f"jupyter_authz.cli.{module}"), function)
+        except ImportError as error:
+            raise StoreError(f"accounts are not installed: expected `{INSTALL}`: {error}") from None
 
     def told(self, status: int, error: Exception) -> int:
         """Tell in one line what was wrong, and give the exit status."""

@@ -10,6 +10,7 @@ from jupyter_authz._version import __version__
 from jupyter_authz.accounts.settings import Accounts
 from jupyter_authz.app import JupyterAuthz
 from jupyter_authz.cli.check import CheckCommand
+from jupyter_authz.cli.demo import DemoCommand
 from jupyter_authz.cli.init import InitCommand
 from jupyter_authz.cli.nouns import (
     GrantCommand,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 _SUBCOMMANDS = {
     "check": (CheckCommand, "Check the configuration, and warn of what it leaves open."),
+    "demo": (DemoCommand, "Run a server for four people, to try it."),
     "grant": (GrantCommand, "Give a role to somebody or to a group."),
     "grants": (GrantsCommand, "List the roles that were given, to whom and until when."),
     "group": (GroupCommand, "Groups: who is in which."),
@@ -52,9 +54,10 @@ class AuthzCommand(JupyterApp):
     description = """
     Authorization for shared Jupyter servers.
 
-    All but reload read the configuration as `jupyter server` would, and take its options.
+    All but demo and reload read the configuration as `jupyter server` would, and take its options.
     """
     examples = (
+        "jupyter authz demo\n"
         "jupyter authz init\n"
         "jupyter authz check\n"
         "jupyter authz check --config=/etc/jupyter/jupyter_server_config.py --strict\n"

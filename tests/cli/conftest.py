@@ -14,6 +14,7 @@ from jupyter_core import paths
 
 from jupyter_authz.cli import nouns
 from jupyter_authz.cli.check import CheckCommand
+from jupyter_authz.cli.demo import DemoCommand
 from jupyter_authz.cli.init import InitCommand
 from jupyter_authz.cli.main import AuthzCommand
 from jupyter_authz.cli.routes import RoutesCommand
@@ -22,6 +23,7 @@ COMMANDS = (
     AuthzCommand,
     CheckCommand,
     RoutesCommand,
+    DemoCommand,
     InitCommand,
     nouns.UserCommand,
     nouns.GroupCommand,

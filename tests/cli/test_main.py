@@ -17,8 +17,8 @@ def test_without_a_command(authz):
 def test_unknown_command(authz):
     """A command that does not exist is answered with one that does."""
     assert authz("chek").status == (
-        "jupyter authz: unknown command 'chek', expected 'check' or 'grant' or 'grants' or "
-        "'group' or 'init' or 'reload' or 'revoke' or 'routes' or 'token' or 'user' "
+        "jupyter authz: unknown command 'chek', expected 'check' or 'demo' or 'grant' or "
+        "'grants' or 'group' or 'init' or 'reload' or 'revoke' or 'routes' or 'token' or 'user' "
         "(did you mean 'check'?)"
     )
 
