@@ -288,6 +288,7 @@ class JupyterAuthz(ExtensionApp):
         hook.require_callable()
         policy = self.read_policy()
         self._open_accounts()
+        self.guard.memberships = read_memberships(self.groups)
         self.guard.enforce(policy)
         self._install_authorizer()
         noted = note_starts(self.serverapp.web_app.settings)

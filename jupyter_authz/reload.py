@@ -22,6 +22,7 @@ from jupyter_authz.errors import AuthzError, ConfigurationError
 from jupyter_authz.guard import hook
 from jupyter_authz.identity import AccountsIdentityProvider
 from jupyter_authz.policy.garbage import keep_from_collection
+from jupyter_authz.policy.roles import read_memberships
 
 if TYPE_CHECKING:
     from jupyter_authz.app import JupyterAuthz
@@ -178,6 +179,7 @@ class Reload:
             setattr(self._extension, name, getattr(extension, name))
         guard.denied_status = extension.denied_status
         guard.hide_unreadable = extension.hide_unreadable
+        guard.memberships = read_memberships(extension.groups)
         guard.enforce(policy)
 
     def _note(self, *, valid: bool, message: str) -> None:

@@ -16,6 +16,7 @@ from demonstration import serving_demo
 from serving import ROOT, Client, block, environment, serving
 from traitlets.config import Config
 
+from jupyter_authz.accounts import people
 from jupyter_authz.accounts.settings import Accounts
 from jupyter_authz.cli.execution import Execution
 from jupyter_authz.errors import PolicyError
@@ -140,6 +141,36 @@ def test_accounts_block_is_valid():
     settings = Accounts(config=config)
     assert set(config.Accounts) <= set(Accounts.class_trait_names(config=True))
     assert (settings.enabled, settings.file) == (True, "/srv/jupyter/accounts.db")
+
+
+def test_tags_block_does_what_its_comments_say(tmp_path):
+    """Tags of somebody in a store, in two sets."""
+    text = block("tags").replace("/srv/jupyter", str(tmp_path))
+    begin, _, rest = text.partition("tags = Tags(store)\n")
+    scope = {}
+    exec(begin, scope)
+    with scope["store"].writing() as writing:
+        people.add(writing, "cy")
+    for line in rest.replace("store.close()", "").splitlines():
+        code, _, comment = line.partition("  # ")
+        found = eval(code, scope | {"tags": scope["Tags"](scope["store"])}) if code else None
+        if comment.startswith("("):
+            assert found == ast.literal_eval(comment.partition(":")[0])
+    assert scope["Tags"](scope["store"], "topics").find("algebra") == ("cy",)
+    scope["store"].close()
+
+
+async def test_decorators_block_runs(serve):
+    """Teachers see grades, and who may write a file writes it."""
+    scope = {}
+    exec(block("decorators"), scope)
+    allowed = ["execute:ext.people", "write:contents!path=mine/**"]
+    be = serve(roles=[{"name": "all", "users": ["*"], "allow": allowed}])
+    be.add(("grades", scope["Grades"]))
+    assert await be("ann").status("GET", "grades") == 403
+    assert await be("ann:teacher/physics").status("GET", "grades") == 200
+    assert await be("ann").status("PUT", "grades", {"path": "mine/a.txt"}) == 200
+    assert await be("ann").status("PUT", "grades", {"path": "theirs/a.txt"}) == 403
 
 
 def test_quoted_error_is_what_a_mistake_gives():

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 _TEMPLATES = Environment(loader=PackageLoader("jupyter_authz", "templates"), autoescape=True)
 
+# As RFC 6455 has it for what goes against a policy.
+POLICY_VIOLATION = 1008
+
 _VERBS = {"read": "see", "write": "change", "execute": "run"}
 # What people call what a resource type holds.
 _NOUNS = {
@@ -62,6 +65,8 @@ _OTHER_MESSAGES = {
     "closed": "This belongs to the server itself, which shows it to nobody here, nor changes it.",
     "cross-site": "This link came from another site, and following it would run or change "
     "something.",
+    "membership": "This is for members of a group that you are not in. Ask those who run this "
+    "server if you should be.",
     "error": "This server could not decide whether you may do this, so you may not. Tell those "
     "who run it.",
 }
@@ -92,6 +97,9 @@ def deny(handler: RequestHandler, status: int, decision: Decision) -> None:
     decision
         As recorded.
     """
+    if isinstance(handler, WebSocketHandler) and handler.ws_connection is not None:
+        handler.close(POLICY_VIOLATION, "You may not do this on this server.")
+        return
     message = _OTHER_MESSAGES.get(decision.reason) or sentence(decision.question)
     answer(handler, status, message, decision.reason, decision.id)
 

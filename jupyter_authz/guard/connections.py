@@ -14,6 +14,7 @@ from jupyter_core.utils import ensure_async
 from tornado.web import HTTPError
 
 from jupyter_authz.guard import hook
+from jupyter_authz.guard.answers import POLICY_VIOLATION
 from jupyter_authz.guard.parties import decided, hook_agrees
 from jupyter_authz.guard.stand import Stand
 from jupyter_authz.identity.subjects import subject_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
     from jupyter_authz.guard.admission import Admission
     from jupyter_authz.guard.http import Guard
+    from jupyter_authz.guard.requirements import Requirement
     from jupyter_authz.model import Action, Resource, Subject
     from jupyter_authz.policy.engine import Policy
     from jupyter_authz.resources.running import Sessions
@@ -37,8 +39,6 @@ if TYPE_CHECKING:
 else:
     _Socket = Stand
 
-# As RFC 6455 has it for what goes against a policy.
-_CLOSED = 1008
 _REASON = "You may no longer do this on this server."
 # Seconds of deciding before others have their turn: a thousand take about that long, and where
 # each turn of the others is long, many of them would make it longer than a second.
@@ -136,6 +136,8 @@ class Connections:
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._open: MutableMapping[WebSocketHandler, Admission] = WeakKeyDictionary()
+        # What methods of theirs require besides.
+        self._required: MutableMapping[WebSocketHandler, list[Requirement]] = WeakKeyDictionary()
         self._revising: asyncio.Task[None] | None = None
         self._again = False
         self._asks_hook = False
@@ -143,6 +145,16 @@ class Connections:
     def add(self, handler: WebSocketHandler, admission: Admission) -> None:
         """Know a websocket from its handshake on."""
         self._open[handler] = admission
+
+    def require(self, handler: Any, requirement: Requirement) -> None:
+        """Note what a method of a websocket has required: it is to hold while that is open.
+
+        Of other handlers nothing is noted.
+        """
+        if handler in self._open:
+            noted = self._required.setdefault(handler, [])
+            if requirement not in noted:
+                noted.append(requirement)
 
     def revise_soon(self, *, asks_hook: bool = True) -> None:
         """Decide anew about all of them; what changes meanwhile is taken account of.
@@ -208,7 +220,9 @@ class Connections:
         async def ask() -> bool:
             if isinstance(handler, Limited):
                 await handler.authz_ask_hook(user)
-            asker, asked = admission.asker, admission.asked
+            required = self._required.get(handler, ())
+            asker = admission.asker
+            asked = [*admission.asked, *(one for each in required for one in each.questions)]
             return bool(await hook_agrees(asker, user, asked, self._guard.log, ensure_async))
 
         try:
@@ -237,6 +251,9 @@ class Connections:
         if limited is not None and not await limited.authz_revise(user, running):
             return False
         policy, subject = self._guard.policy, subject_of(user)
+        # INVARIANT: tests/guard/test_requirements.py::test_a_websocket
+        if not all(one.decide(self._guard, subject) for one in self._required.get(handler, ())):
+            return False
         asked = [q for q in admission.asked if limited is None or not q.enough]
         return policy is None or all(decided(policy, subject, one) for one in asked)
 
@@ -250,7 +267,7 @@ class Connections:
         # from being closed. tests/guard/test_revocation.py::test_one_that_cannot_be_closed
         try:
             if handler.ws_connection is not None:
-                handler.close(_CLOSED, _REASON)
+                handler.close(POLICY_VIOLATION, _REASON)
             elif not handler._finished:  # noqa: SLF001 - as tornado's own
                 # The handshake is still under way.
                 handler.request.connection.stream.close()

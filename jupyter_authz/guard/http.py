@@ -26,7 +26,8 @@ from jupyter_authz.guard.questions import questions
 from jupyter_authz.guard.routes import Routes, registering_package
 from jupyter_authz.guard.stands import standing_before
 from jupyter_authz.identity.subjects import subject_of
-from jupyter_authz.model import ACTIONS, Decision, Question, Resource
+from jupyter_authz.model import ACTIONS, GUEST, Decision, Question, Resource
+from jupyter_authz.policy.subjects import all_groups
 from jupyter_authz.resources.requests import Request
 from jupyter_authz.resources.started import starter
 from jupyter_authz.resources.table import WEBSOCKET
@@ -104,8 +105,9 @@ class Guard:
         self.hide_unreadable = hide_unreadable
         # None is off; a snapshot that is swapped as a whole.
         self.policy: Policy | None = None
-        # Those of a store, where there is one.
+        # Those of a store, where there is one, and the groups of the configuration.
         self.people: People | None = None
+        self.memberships: Mapping[str, tuple[str, ...]] = {}
         # INVARIANT: until the policy has been read, nobody is let in.
         # tests/guard/test_install.py::test_nobody_is_let_in_before_the_policy_is_read
         self.ready = False
@@ -274,6 +276,15 @@ class Guard:
         """Have other people, for requests to come and for what is open."""
         self.people = people
         self.enforce(self.policy)
+
+    def groups_of(self, subject: Subject) -> tuple[str, ...]:
+        """Give the groups a subject is directly in, with a policy or without one."""
+        return all_groups(subject, self.memberships, self.people)
+
+    def may_act(self, subject: Subject) -> bool:
+        """Whether somebody may do anything at all, as far as a store tells."""
+        people = self.people
+        return people is None or subject.kind == GUEST or people.may_act(subject.username)
 
     def door(self, route: Route, request: HTTPServerRequest) -> Door:
         """Make what stands in for the handler of a request."""

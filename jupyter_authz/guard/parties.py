@@ -62,12 +62,17 @@ async def policy_agrees(
             agreed, asked = ON_THE_WAY, question
             decision = policy.decide(subject, question)
         if not decision.allowed:
-            rules: tuple[str, ...] = ()
-            if decision.reason == "denied-by-role":
-                matched = policy.explain(subject, asked)
-                rules = tuple(str(rule) for rule in matched if rule.effect == "deny")
-            return Decision(allowed=False, reason=decision.reason, question=asked, rules=rules)
+            return denial(policy, subject, asked, decision)
     return agreed
+
+
+def denial(policy: Policy, subject: Subject, asked: Question, decision: Decision) -> Decision:
+    """Give what is recorded of a question that was denied: which, and by what rules."""
+    rules: tuple[str, ...] = ()
+    if decision.reason == "denied-by-role":
+        matched = policy.explain(subject, asked)
+        rules = tuple(str(rule) for rule in matched if rule.effect == "deny")
+    return Decision(allowed=False, reason=decision.reason, question=asked, rules=rules)
 
 
 def decided(policy: Policy, subject: Subject, question: Question) -> Decision:

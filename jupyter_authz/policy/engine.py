@@ -11,13 +11,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jupyter_authz.errors import PolicyError
-from jupyter_authz.model import ACTIONS, GUEST, Decision, Subject
+from jupyter_authz.model import ACTIONS, Decision, Subject
 from jupyter_authz.policy.access import Index, Keys
 from jupyter_authz.policy.explain import Matcher, Rule, modes_of
 from jupyter_authz.policy.garbage import no_collection
 from jupyter_authz.policy.paths import fold
 from jupyter_authz.policy.roles import EVERYBODY
-from jupyter_authz.policy.subjects import Binding, Memberships, bindings_of
+from jupyter_authz.policy.subjects import Binding, Memberships, all_groups, bindings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -208,11 +208,7 @@ class Policy:
 
     def groups_of(self, subject: Subject) -> tuple[str, ...]:
         """Give the groups a subject is directly in, also by configuration and by the store."""
-        if subject.kind == GUEST:
-            return subject.groups
-        added = self._memberships.get(subject.username, ())
-        stored = self._people.groups_of(subject.username) if self._people is not None else ()
-        return tuple(dict.fromkeys((*subject.groups, *added, *stored)))
+        return all_groups(subject, self._memberships, self._people)
 
     def _access(self, subject: Subject) -> _Access:
         whole = Subject(subject.username, self.groups_of(subject), subject.kind)

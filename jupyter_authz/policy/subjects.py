@@ -13,7 +13,7 @@ from jupyter_authz.policy.patterns import Wild
 from jupyter_authz.policy.roles import EVERYBODY
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from jupyter_authz.model import Subject
     from jupyter_authz.policy.people import People
@@ -65,6 +65,29 @@ def lineage(group: str) -> Iterator[str]:
     while end != -1:
         yield group[:end]
         end = group.rfind("/", 0, end)
+
+
+def all_groups(
+    subject: Subject, memberships: Mapping[str, tuple[str, ...]], people: People | None
+) -> tuple[str, ...]:
+    """Give the groups a subject is directly in, by whoever says so.
+
+    Parameters
+    ----------
+    subject
+        With the groups that the identity provider knows.
+    memberships
+        Of the configuration, by username.
+    people
+        Of a store, where there is one.
+    """
+    # INVARIANT: a guest has nobody's groups, whatever name they have.
+    # tests/policy/test_people.py::test_guests
+    if subject.kind == GUEST:
+        return subject.groups
+    added = memberships.get(subject.username, ())
+    stored = people.groups_of(subject.username) if people is not None else ()
+    return tuple(dict.fromkeys((*subject.groups, *added, *stored)))
 
 
 def bindings_of(subject: Subject, anchors: frozenset[str]) -> tuple[Binding, ...]:
