@@ -9,6 +9,7 @@ import uuid
 from jupyter_server.services.kernels.connection.base import (
     deserialize_binary_message,
     deserialize_msg_from_ws_v1,
+    serialize_binary_message,
     serialize_msg_to_ws_v1,
 )
 
@@ -61,8 +62,10 @@ class FrontEnd:
             data = serialize_msg_to_ws_v1([*raw, *more.pop("buffers", [])], channel)
             await self.connection.write_message(data, binary=True)
         else:
-            data = json.dumps({**parts, "channel": channel, "buffers": []})
-            await self.connection.write_message(data)
+            buffers = more.pop("buffers", [])
+            model = {**parts, "channel": channel, "buffers": buffers}
+            data = serialize_binary_message(model) if buffers else json.dumps(model)
+            await self.connection.write_message(data, binary=bool(buffers))
         return header["msg_id"]
 
     async def read(self):

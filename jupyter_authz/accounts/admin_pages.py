@@ -18,6 +18,7 @@ from tornado.web import HTTPError, authenticated
 from jupyter_authz.accounts import people
 from jupyter_authz.accounts.administration import Administration
 from jupyter_authz.accounts.deeds import DEEDS
+from jupyter_authz.accounts.page import REFERRER
 from jupyter_authz.accounts.rest import SETTING, STATUSES, AccountHandler
 from jupyter_authz.accounts.service import body_of
 from jupyter_authz.errors import RefusedError, StoreLostError
@@ -167,7 +168,7 @@ class AdminPage(JupyterHandler):
 
     def _render(self, template: str, alert: str, shown: Mapping[str, Any]) -> None:
         self.set_header("Cache-Control", "no-store")
-        self.set_header("Referrer-Policy", "same-origin")
+        self.set_header("Referrer-Policy", REFERRER)
         done = DEEDS.get(self.get_query_argument("done", ""))
         user = self.current_user
         page = environment(self.settings).get_template(f"authz/admin_{template}.html")

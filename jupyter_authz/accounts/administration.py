@@ -119,7 +119,7 @@ class Administration(Overview):
         return secrets.make_link(writing, username, secrets.RESET, seconds=seconds, email=email)
 
     def _send_link(self, email: str, name: str, subject: str, secret: str) -> None:
-        self._service.send(
+        self._service.post.send(
             email,
             subject,
             f"Hello {name},\n\nto set the password of your account, open\n\n"
@@ -184,7 +184,7 @@ class Administration(Overview):
         awaited = {people.AWAITING, people.UNVERIFIED}
         email = await self._activate(user, "approved", username, awaited)
         if email:
-            self._service.send(
+            self._service.post.send(
                 email,
                 "Your account",
                 f"Your account {username!r} was approved: you can sign in now at "

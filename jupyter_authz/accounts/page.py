@@ -26,6 +26,8 @@ _LOST = (
     "Please try again later, or tell those who run this server."
 )
 _DAY = 24 * 60 * 60
+# Others on this server learn no more of an address, with the secret of a link, than where it is.
+REFERRER = "strict-origin"
 
 
 def sentence(message: str) -> str:
@@ -108,7 +110,7 @@ class Page(JupyterHandler):
         # What was typed, tokens and the secrets of links are kept by nobody, nor told to others.
         # With `no-referrer` browsers name no origin for the form, and Jupyter Server refuses it.
         self.set_header("Cache-Control", "no-store")
-        self.set_header("Referrer-Policy", "same-origin")
+        self.set_header("Referrer-Policy", REFERRER)
         settings = self.service.settings
         most = settings.token_limit // _DAY
         page = environment(self.settings).get_template(f"authz/account_{template}.html")

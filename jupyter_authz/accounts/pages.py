@@ -17,6 +17,7 @@ from tornado.web import HTTPError, RequestHandler, authenticated
 
 from jupyter_authz.accounts.forms import LINK, NEXT, OWN, PUBLIC, Form, browser_of, mistaken
 from jupyter_authz.accounts.page import Page
+from jupyter_authz.accounts.possessions import require_browser
 from jupyter_authz.errors import RefusedError, StoreLostError
 from jupyter_authz.model import GUEST
 
@@ -158,7 +159,7 @@ class ProfilePage(Page):
             self.redirect(self.link("authz", "profile", done=name), status=303)
 
     async def _do(self, name: str, given: dict[str, Any]) -> Any:
-        self._require_browser()
+        require_browser(self.current_user)
         form, user = OWN[name], self.current_user
         more = {"address": self.request.remote_ip or ""} if form.takes_address else {}
         if name == "make_token":
@@ -172,10 +173,6 @@ class ProfilePage(Page):
         digest = getattr(self.current_user, "digest", None)
         return name == "change_password" or digest in self.service.live.snapshot.sessions
 
-    def _require_browser(self) -> None:
-        if getattr(self.current_user, "kind", None) != "user":
-            raise RefusedError("not-by-token", "Sign in with a browser to do this.")
-
     async def _show(
         self,
         error: RefusedError | StoreLostError | None = None,
@@ -185,7 +182,7 @@ class ProfilePage(Page):
     ) -> None:
         user = self.current_user
         try:
-            self._require_browser()
+            require_browser(self.current_user)
             sessions, tokens = await asyncio.gather(
                 self.service.sessions(user), self.service.tokens(user)
             )

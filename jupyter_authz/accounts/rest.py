@@ -95,7 +95,9 @@ class AccountHandler(APIHandler):
         RefusedError
             It is not.
         """
-        if offer and not self.service.settings.may(offer):
+        # Where people sign in in another way, nothing else is good for anything.
+        is_of_use = self.service.provider is not None or offer == "profile"
+        if not is_of_use or not self.service.settings.may(offer):
             raise RefusedError("not-offered", "This server does not offer that.")
 
     async def answered(self, doing: Awaitable[Any], status: int = 200) -> None:

@@ -1,4 +1,4 @@
-"""What people do with their own accounts: register, set passwords, change addresses, make tokens.
+"""What people do with their own accounts: register, set passwords, change addresses.
 
 Between the handlers, REST and pages alike, and the store. Each function is one thing that somebody
 does; what is refused is refused with a sentence for them.
@@ -6,25 +6,21 @@ does; what is refused is refused with a sentence for them.
 
 from __future__ import annotations
 
-import asyncio
-import time
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.auth.security import passwd
 from jupyter_server.utils import url_path_join
-from sqlalchemy import select
 
 from jupyter_authz.accounts import people, secrets
-from jupyter_authz.accounts.schema import SESSIONS, TOKENS
-from jupyter_authz.errors import PolicyError, RefusedError
+from jupyter_authz.accounts.possessions import SessionsAndTokens, require_browser
+from jupyter_authz.accounts.post import Limit, Post
+from jupyter_authz.errors import RefusedError
 from jupyter_authz.identity.credentials import MAX_SECRET_LENGTH, check_password
 from jupyter_authz.identity.workers import Workers
 from jupyter_authz.model import GUEST
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from sqlalchemy import Connection, Row
+    from collections.abc import Mapping
 
     from jupyter_authz.accounts.live import Live
     from jupyter_authz.accounts.mail import Mailer
@@ -32,42 +28,13 @@ if TYPE_CHECKING:
     from jupyter_authz.guard.http import Guard
     from jupyter_authz.identity import AccountsIdentityProvider, AccountUser
 
-# Mails to one address, and registrations from one client, within an hour.
-_MOST_MAILS = 5
+# Registrations from one client within an hour.
 _MOST_REGISTRATIONS = 20
-_HOUR = 3600
-_DAY = 24 * _HOUR
-_KEPT = 10_000
-_MOST_DAYS = 36_500
 
 _HASHERS = Workers("hashes", threads=2, capacity=64)
 
 
-class Limit:
-    """How often something may be done within an hour, in memory.
-
-    Parameters
-    ----------
-    most
-        How often, for each key.
-    """
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._times: dict[str, list[float]] = {}
-
-    def allows(self, key: str) -> bool:
-        """Whether it may be done once more, which is counted."""
-        now = time.monotonic()
-        times = [one for one in self._times.pop(key, []) if now - one < _HOUR]
-        allowed = len(times) < self._most
-        self._times[key] = [*times, now] if allowed else times
-        if len(self._times) > _KEPT:
-            del self._times[next(iter(self._times))]
-        return allowed
-
-
-class Service:
+class Service(SessionsAndTokens):
     """What people do with their own accounts.
 
     Parameters
@@ -89,13 +56,9 @@ class Service:
         mailer: Mailer,
         guard: Guard,
     ) -> None:
-        self.live = live
-        self.settings = live.settings
+        super().__init__(live, guard)
         self.provider = provider
-        self._mailer = mailer
-        self.guard = guard
-        self._log = guard.log
-        self._mails = Limit(_MOST_MAILS)
+        self.post = Post(mailer, guard.log)
         self._registrations = Limit(_MOST_REGISTRATIONS)
         # Where people reach the server, with a slash at its end.
         self.public_url = ""
@@ -131,26 +94,9 @@ class Service:
         # tests/accounts/test_rest.py::test_links_are_to_this_server
         return f"{url_path_join(self.public_url, 'authz', page)}?link={secret}"
 
-    def send(self, to: str, subject: str, text: str) -> None:
-        """Have a mail sent; nobody waits for it, nor learns whether there was one."""
-        if not self._mails.allows(people.email_key(to)):
-            self._log.warning("jupyter_authz | too many mails to %s within an hour, sent none", to)
-            return
-
-        async def send() -> None:
-            try:
-                await asyncio.to_thread(self._mailer, to=to, subject=subject, text=text)
-            except Exception:  # noqa: BLE001 - whatever a mail server says
-                self._log.exception("jupyter_authz | a mail to %s could not be sent", to)
-
-        self._sending = asyncio.ensure_future(send())
-
     def _requires_own(self, user: AccountUser) -> Any:
         """Require somebody who is signed in by a browser to an account of the store."""
-        # INVARIANT: a token changes nothing of an account, and makes no tokens.
-        # tests/accounts/test_rest.py::test_a_token_changes_nothing
-        if getattr(user, "kind", None) != "user":
-            raise RefusedError("not-by-token", "Sign in with a browser to do this.")
+        require_browser(user)
         person = self.live.person(user.username)
         if person is None:
             raise RefusedError("no-user", "This account is not one of the store.")
@@ -235,7 +181,7 @@ class Service:
         if secret is None:
             # INVARIANT: whether an address has an account is told to that address only.
             # tests/accounts/test_rest.py::test_whose_an_address_is
-            self.send(
+            self.post.send(
                 mail,
                 "You have an account already",
                 "Somebody, perhaps you, tried to register with this address, which belongs to an "
@@ -244,7 +190,7 @@ class Service:
             )
             return state
         if secret:
-            self.send(
+            self.post.send(
                 mail,
                 "Please confirm your address",
                 f"Hello {text or checked},\n\nto confirm that this is your address, open\n\n"
@@ -312,7 +258,7 @@ class Service:
         async def answer() -> None:
             secret = await self.live.write(make)
             if secret is not None:
-                self.send(
+                self.post.send(
                     person.email,
                     "Your password",
                     f"Hello {person.name or person.username},\n\nto set another password, open\n\n"
@@ -320,8 +266,7 @@ class Service:
                     "your password stays as it is.\n",
                 )
 
-        # In its own time: how long it takes tells nothing.
-        self._answering = asyncio.ensure_future(answer())
+        self.post.do_later(answer())
 
     async def reset_password(self, *, link: object, password: object) -> str:
         """Set a password by a link; give the state of the account.
@@ -391,14 +336,14 @@ class Service:
 
         secret, row = await self.live.write(make)
         if secret is not None:
-            self.send(
+            self.post.send(
                 mail,
                 "Please confirm your address",
                 f"To have this as the address of the account {user.username!r}, open\n\n"
                 f"{self.link('verify', secret)}\n",
             )
         if row.email and row.email != mail:
-            self.send(
+            self.post.send(
                 row.email,
                 "Another address for your account",
                 f"The account {user.username!r} is about to have another address. If this was not "
@@ -459,141 +404,6 @@ class Service:
                 "configured", "This account is set up by those who run this server: ask them."
             )
         await self.live.write(_rename, user.username, name)
-
-    # ------------------------------------------------------------------ sessions and tokens
-
-    async def sessions(self, user: AccountUser) -> list[dict[str, Any]]:
-        """Give one's sessions, the last seen first."""
-
-        def look(connection: Connection) -> Sequence[Row[Any]]:
-            theirs = select(SESSIONS).where(SESSIONS.c.username == user.username)
-            return connection.execute(theirs.order_by(SESSIONS.c.seen.desc())).all()
-
-        return [
-            {
-                "id": row.id,
-                "created": row.created,
-                "seen": row.seen,
-                "address": row.address,
-                "agent": row.agent,
-                "is_current": row.digest == user.digest,
-            }
-            for row in await self.live.read(look)
-        ]
-
-    async def end_sessions(
-        self, user: AccountUser, *, session_id: str | None = None, keep: bool = True
-    ) -> int:
-        """End one of one's sessions, or all but this one, or all; give how many.
-
-        Raises
-        ------
-        RefusedError
-            There is no such session.
-        """
-        if getattr(user, "kind", None) != "user":
-            raise RefusedError("not-by-token", "Sign in with a browser to do this.")
-        kept = user.digest if keep and session_id is None else None
-        ended = await self.live.write(
-            secrets.end_sessions, user.username, kept=kept, session_id=session_id
-        )
-        if session_id is not None and not ended:
-            raise RefusedError("no-session", f"There is no session {session_id!r}.")
-        return ended
-
-    async def tokens(self, user: AccountUser) -> list[dict[str, Any]]:
-        """Give one's tokens, without what they are."""
-
-        def look(connection: Connection) -> Sequence[Row[Any]]:
-            theirs = select(TOKENS).where(TOKENS.c.username == user.username)
-            return connection.execute(theirs.order_by(TOKENS.c.name)).all()
-
-        snapshot = self.live.snapshot
-        return [
-            {
-                "id": row.id,
-                "name": row.name,
-                "permissions": list(token.limits)
-                if (token := snapshot.tokens.get(row.digest)) and token.limits is not None
-                else None,
-                "created": row.created,
-                "expires": row.expires,
-                "seen": row.seen,
-            }
-            for row in await self.live.read(look)
-        ]
-
-    async def make_token(
-        self, user: AccountUser, *, name: object, permissions: object = None, days: object = None
-    ) -> str:
-        """Make a token for one's scripts, and give it.
-
-        Parameters
-        ----------
-        user
-            Signed in by a browser.
-        name
-            By which they know it again.
-        permissions
-            All that may be done with it; None is all that they may do.
-        days
-            After which it ends; None is as long as may be.
-
-        Raises
-        ------
-        RefusedError
-            Something is not of the form that it must have.
-        """
-        if getattr(user, "kind", None) != "user":
-            raise RefusedError("not-by-token", "Sign in with a browser to do this.")
-        limits = None if permissions is None else self._read_limits(permissions)
-        longest = self.settings.token_limit
-        seconds = None
-        if days is not None:
-            if isinstance(days, bool) or not isinstance(days, int) or not 0 < days <= _MOST_DAYS:
-                raise RefusedError(
-                    "bad-time", f"Expected a number of days from 1 on, got {days!r}."
-                )
-            seconds = days * _DAY
-        if longest:
-            seconds = min(longest, longest if seconds is None else seconds)
-        expires = None if seconds is None else int(time.time()) + seconds
-        given = people.check_text(name, "name of the token")
-
-        def make(writing: Writing) -> str:
-            people.know(writing, [user.username])
-            return secrets.make_token(
-                writing, user.username, given, permissions=limits, expires=expires
-            )
-
-        token = await self.live.write(make)
-        self._log.info("jupyter_authz | %r made the token %r", user.username, given)
-        return token
-
-    def _read_limits(self, permissions: object) -> tuple[str, ...]:
-        checked = secrets.check_permissions(permissions)
-        policy = self.guard.policy
-        if policy is None:
-            raise RefusedError(
-                "no-policy", "This server has no policy, so tokens cannot be limited."
-            )
-        try:
-            policy.check_limits(checked)
-        except PolicyError as error:
-            raise RefusedError("bad-permissions", str(error)) from None
-        return checked
-
-    async def end_token(self, user: AccountUser, *, token_id: str) -> None:
-        """End one of one's tokens.
-
-        Raises
-        ------
-        RefusedError
-            There is no such token.
-        """
-        if getattr(user, "kind", None) != "user":
-            raise RefusedError("not-by-token", "Sign in with a browser to do this.")
-        await self.live.write(secrets.end_token, user.username, token_id)
 
 
 def _rename(writing: Writing, username: str, name: object) -> None:

@@ -78,6 +78,7 @@ class Accounts(LoggingConfigurable):
         True,  # noqa: FBT003 - a trait takes its default so
         help="""
         Whether who registers must show that the address is theirs, by a link that is sent to it.
+        Without that, whoever tries to register with an address learns whether it has an account.
 
         Example:
 

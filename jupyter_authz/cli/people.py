@@ -5,7 +5,10 @@ from __future__ import annotations
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+from jupyter_authz.cli.accounts import INSTALL
 from jupyter_authz.cli.findings import Finding, listed
+from jupyter_authz.cli.server import StartError
+from jupyter_authz.errors import StoreError
 from jupyter_authz.identity import AccountsIdentityProvider
 from jupyter_authz.policy.roles import EVERYBODY
 from jupyter_authz.policy.subjects import lineage
@@ -15,6 +18,7 @@ if TYPE_CHECKING:
 
     from jupyter_server.auth.identity import IdentityProvider
 
+    from jupyter_authz.cli.server import Configured
     from jupyter_authz.identity.index import AccountIndex
     from jupyter_authz.policy.roles import Role
 
@@ -30,10 +34,38 @@ def makes_up_users(provider: IdentityProvider) -> bool:
     return all(getattr(type(provider), name).__module__.startswith(_JUPYTER) for name in _WHO)
 
 
+def stored_memberships(configured: Configured) -> Mapping[str, Sequence[str]]:
+    """Give the groups of each user in the store, where there is one.
+
+    Raises
+    ------
+    StartError
+        The server would not start: the store cannot be used, or what it needs is not installed.
+    """
+    settings = configured.extension.accounts_settings
+    if not settings.enabled:
+        return {}
+    try:
+        from jupyter_authz.accounts import snapshot  # noqa: PLC0415 - an extra
+        from jupyter_authz.accounts.store import Store  # noqa: PLC0415
+    except ImportError as error:
+        raise StartError(f"accounts are not installed: expected `{INSTALL}`: {error}") from None
+    store = Store(settings.url)
+    try:
+        people = snapshot.read(store).people if store.is_there() else {}
+    except StoreError as error:
+        raise StartError(str(error)) from None
+    finally:
+        store.close()
+    return {name: person.groups for name, person in people.items()}
+
+
 def all_memberships(
-    provider: IdentityProvider, configured: Mapping[str, Sequence[str]]
+    provider: IdentityProvider,
+    configured: Mapping[str, Sequence[str]],
+    stored: Mapping[str, Sequence[str]],
 ) -> Mapping[str, Sequence[str]]:
-    """Give the groups of each user, from `c.JupyterAuthz.groups` and from accounts.
+    """Give the groups of each user, from `c.JupyterAuthz.groups`, accounts and the store.
 
     Parameters
     ----------
@@ -41,8 +73,12 @@ def all_memberships(
         Whose accounts are known if it is this package's.
     configured
         From username to groups, as `read_memberships` gives them.
+    stored
+        Of the store.
     """
     found = dict(configured)
+    for name, groups in stored.items():
+        found[name] = (*found.get(name, ()), *groups)
     if isinstance(provider, AccountsIdentityProvider):
         for name, account in provider.accounts.accounts.items():
             found[name] = (*found.get(name, ()), *account.groups)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_authz.cli.execution import Execution
 from jupyter_authz.cli.findings import Finding, wrapped
-from jupyter_authz.cli.people import all_memberships, people_findings
+from jupyter_authz.cli.people import all_memberships, people_findings, stored_memberships
 from jupyter_authz.cli.policy_files import is_checked_as_root, served_findings, writable_findings
 from jupyter_authz.cli.settings import settings_findings
 from jupyter_authz.cli.sources import COMMAND_LINE, Source, origin_of_role, replaced_by
@@ -16,7 +16,7 @@ from jupyter_authz.guard.authorizer import PolicyAuthorizer
 from jupyter_authz.policy.roles import read_memberships
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from jupyter_authz.cli.server import Configured, StartError
 
@@ -111,7 +111,7 @@ def report_of(configured: Configured) -> Report:
         ),
         identity_provider=f"{provider.__module__}.{provider.__qualname__}",
         hook=None if replaced is None else _described(replaced),
-        warnings=tuple(_warnings(configured)),
+        warnings=tuple(_warnings(configured, stored_memberships(configured))),
         hints=tuple(_hints(configured)),
     )
 
@@ -134,7 +134,7 @@ def _described(function: Any) -> str:
     return name if code is None else f"{name} ({code.co_filename}, line {code.co_firstlineno})"
 
 
-def _warnings(configured: Configured) -> Iterator[Finding]:
+def _warnings(configured: Configured, stored: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
     server, sources = configured.server, configured.sources
     policy = configured.guard.policy
     yield from settings_findings(server, sources)
@@ -148,12 +148,12 @@ def _warnings(configured: Configured) -> Iterator[Finding]:
         return
     provider = server.identity_provider
     memberships = read_memberships(configured.extension.groups)
-    execution = Execution(policy.roles, all_memberships(provider, memberships))
+    execution = Execution(policy.roles, all_memberships(provider, memberships, stored))
     yield from execution.findings()
     yield from writable_findings(server, sources, list(execution.runs))
     yield from served_findings(server, sources)
     if not configured.extension.accounts_settings.enabled:
-        # Whom else there are, the store knows, which is not opened here.
+        # In a store people come and go, and roles are there before them.
         yield from people_findings(provider, policy.roles, memberships)
 
 

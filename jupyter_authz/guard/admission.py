@@ -54,7 +54,8 @@ class Admission(NamedTuple):
     asked
         What was decided about.
     asker
-        Of a websocket, the request as it was sent, as an identity provider looks at it.
+        Of a websocket, and where the handler is not to see credentials, the request as it was
+        sent, as an identity provider looks at it.
     """
 
     route: Route

@@ -59,6 +59,8 @@ _DEEDS = {
     ("read", "terminals"): "see this terminal",
     ("execute", "terminals"): "use terminals here",
     ("execute", "git"): "run git in this repository",
+    ("read", "authz"): "see who is on this server and what they may do",
+    ("write", "authz"): "manage people on this server",
     ("write", "trust_notebook"): "trust this notebook",
 }
 _OTHER_MESSAGES = {
@@ -97,9 +99,6 @@ def deny(handler: RequestHandler, status: int, decision: Decision) -> None:
     decision
         As recorded.
     """
-    if isinstance(handler, WebSocketHandler) and handler.ws_connection is not None:
-        handler.close(POLICY_VIOLATION, "You may not do this on this server.")
-        return
     message = _OTHER_MESSAGES.get(decision.reason) or sentence(decision.question)
     answer(handler, status, message, decision.reason, decision.id)
 

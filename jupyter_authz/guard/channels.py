@@ -39,6 +39,10 @@ _KEY = secrets.token_bytes(32)
 # Kernels tell everybody of a comm that they do not have, by what it was called: no text for that.
 _COMM_ID = re.compile(r"[\w-]{1,100}")
 
+# In what opens one, also where its letters are written as numbers.
+_OPENS = ("comm_open", r"\u00")
+_OPENS_IN_BYTES = tuple(word.encode() for word in _OPENS)
+
 # The comms of each kernel that front ends have opened, not the kernel itself.
 _OPENED_BY_CLIENTS: MutableMapping[Any, set[str]] = WeakKeyDictionary()
 
@@ -84,7 +88,8 @@ class KernelChannels(Limited):
         if self.authz_level != "execute":
             return self._pass_on_if_allowed(ws_message)
         # INVARIANT: tests/guard/test_channels.py::test_messages_to_widgets
-        if ("comm_open" if isinstance(ws_message, str) else b"comm_open") in ws_message:  # type: ignore[operator]
+        words: Any = _OPENS if isinstance(ws_message, str) else _OPENS_IN_BYTES
+        if any(word in ws_message for word in words):
             self._note_comm(ws_message)
         return super().on_message(ws_message)
 

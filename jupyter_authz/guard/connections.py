@@ -1,6 +1,7 @@
-"""Open websockets: known to the guard, decided about anew when something changes, and closed.
+"""What is open: known to the guard, decided about anew when something changes, and closed.
 
-Behind the decision, beside the handlers. Those that can do with less are limited to it.
+Websockets, and replies that go on piece by piece. Behind the decision, beside the handlers. Those
+that can do with less are limited to it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from jupyter_authz.resources.running import sessions
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
+    from tornado.web import RequestHandler
     from tornado.websocket import WebSocketHandler
 
     from jupyter_authz.guard.admission import Admission
@@ -136,8 +138,10 @@ class Connections:
     def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._open: MutableMapping[WebSocketHandler, Admission] = WeakKeyDictionary()
+        # Whose replies may go on, piece by piece.
+        self._replies: MutableMapping[RequestHandler, Admission] = WeakKeyDictionary()
         # What methods of theirs require besides.
-        self._required: MutableMapping[WebSocketHandler, list[Requirement]] = WeakKeyDictionary()
+        self._required: MutableMapping[RequestHandler, list[Requirement]] = WeakKeyDictionary()
         self._revising: asyncio.Task[None] | None = None
         self._again = False
         self._asks_hook = False
@@ -145,6 +149,10 @@ class Connections:
     def add(self, handler: WebSocketHandler, admission: Admission) -> None:
         """Know a websocket from its handshake on."""
         self._open[handler] = admission
+
+    def add_reply(self, handler: RequestHandler, admission: Admission) -> None:
+        """Know a request that has not been answered at once."""
+        self._replies[handler] = admission
 
     def require(self, handler: Any, requirement: Requirement) -> None:
         """Note what a method of a websocket has required: it is to hold while that is open.
@@ -165,7 +173,7 @@ class Connections:
             Whether a hook is asked anew, too: not where only paths have changed, of which it is
             not told.
         """
-        if not self._open:
+        if not self._open and not self._replies:
             # At the start no loop runs yet.
             return
         self._again = True
@@ -195,10 +203,27 @@ class Connections:
                 is_allowed = False
             if not is_allowed:
                 self._close(handler)
+        await self._revise_replies(running)
         asks_hook, self._asks_hook = self._asks_hook, False
         if asks_hook and hook.replaced() is not None:
             # At once, and after the policy: one that takes its time delays nobody's revocation.
             await asyncio.gather(*(self._ask_hook(*one) for one in tuple(self._open.items())))
+
+    async def _revise_replies(self, running: Sessions | None) -> None:
+        """Decide anew about replies that have begun and go on, and end those not allowed."""
+        for handler, admission in tuple(self._replies.items()):
+            # One that has not begun is about what was decided: whoever signs out is told so.
+            if handler._finished or not handler._headers_written:  # noqa: SLF001 - tornado's own
+                continue
+            try:
+                is_allowed = await self._is_allowed(handler, admission, running or [])
+            except Exception:
+                self._guard.log.exception("jupyter_authz | an error while deciding")
+                is_allowed = False
+            if not is_allowed:
+                # INVARIANT: tests/guard/test_revocation.py::test_a_reply_that_goes_on
+                self._replies.pop(handler, None)
+                handler.request.connection.stream.close()  # type: ignore[union-attr]
 
     async def _sessions(self) -> Sessions | None:
         """Give the models of all sessions; None where the server cannot list them."""
@@ -234,14 +259,14 @@ class Connections:
             self._close(handler)
 
     async def _is_allowed(
-        self, handler: WebSocketHandler, admission: Admission, running: Sessions
+        self, handler: RequestHandler, admission: Admission, running: Sessions
     ) -> bool:
         user = admission.user
         # INVARIANT: who is gone has nothing open any more.
         # tests/guard/test_revocation.py::test_accounts_and_tokens
         look = getattr(self._guard.settings["identity_provider"], "get_user_anew", None)
         if look is not None:
-            user = await ensure_async(look(admission.asker))
+            user = await ensure_async(look(admission.asker or handler))
         if user is None:
             return False
         if isinstance(handler, Stand):

@@ -184,7 +184,8 @@ class Door(JupyterHandler):
             self.end_answer()
             return False
         headers = self._headers_set_by_others() if self.authz_is_complete else None
-        asker = self._as_sent() if self.authz_route.is_websocket else None
+        route = self.authz_route
+        asker = self._as_sent() if route.is_websocket or route.row.hides_credentials else None
         decision = await self.authz_guard.decide(self, user)
         # INVARIANT: a request gets one reply, also where a hook has given it.
         # tests/guard/test_connections.py::test_one_reply_for_each_request

@@ -99,6 +99,7 @@ class Entrance(HTTPMessageDelegate):
             self._task = copy_context().run(begun, self._enter())
         elif self._delegate is not None:
             self._delegate.finish()
+            self._note(self._delegate)
 
     def on_connection_close(self) -> None:
         """Tell the target that its client is gone."""
@@ -151,5 +152,10 @@ class Entrance(HTTPMessageDelegate):
         if self._request.body:
             await self.settle(delegate.data_received(self._request.body))
         delegate.finish()
-        if self._route.is_websocket:
-            self._guard.note_connection(getattr(delegate, "handler", None), self._request)
+        self._note(delegate)
+
+    def _note(self, delegate: HTTPMessageDelegate) -> None:
+        # Callables and nested applications have none.
+        handler = getattr(delegate, "handler", None)
+        if handler is not None:
+            self._guard.note_connection(handler, self._request)

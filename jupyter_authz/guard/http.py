@@ -260,10 +260,14 @@ class Guard:
         return delegate
 
     def note_connection(self, handler: Any, request: HTTPServerRequest) -> None:
-        """Note that a handler has been let in to open a websocket, if that is what it does."""
+        """Note that a handler has been let in, if it opens a websocket or takes its time."""
         admission = admission_of(handler)
-        if isinstance(handler, WebSocketHandler) and admission and _is_upgrade(request):
+        if admission is None:
+            return
+        if isinstance(handler, WebSocketHandler) and _is_upgrade(request):
             self.connections.add(handler, admission)
+        elif not handler._finished:  # noqa: SLF001 - as tornado's own
+            self.connections.add_reply(handler, admission)
 
     def enforce(self, policy: Policy | None) -> None:
         """Put a policy in force, for requests to come and for what is open."""
@@ -395,6 +399,9 @@ class Guard:
             if subject is not None and self._hides(handler, decision, subject):
                 answers.deny_existence(handler)
                 return
+        elif isinstance(handler, WebSocketHandler) and handler.ws_connection is not None:
+            handler.close(answers.POLICY_VIOLATION, "You may not do this on this server.")
+            return
         answers.deny(handler, self.denied_status, recorded)
 
     def _hides(self, door: Door, decision: Decision, subject: Subject) -> bool:

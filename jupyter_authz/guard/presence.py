@@ -9,6 +9,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from jupyter_authz.guard.yjs import reader
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
 
@@ -39,6 +41,10 @@ class Claim(NamedTuple):
 
 # Clients of one person in one room; anybody in it can make up any number of them.
 _MOST = 100
+# Of these, in one message; and documents that one has open. All of it is told to everybody in the
+# room, to each what they may know.
+_MOST_AT_ONCE = 10
+_MOST_OPEN = 50
 
 
 def presence_for(message: bytes, may_read: Callable[[str], bool]) -> bytes | None:
@@ -71,32 +77,48 @@ def presence_from(
         Whether they may write the document: what they say of its saving counts then.
     """
     claim = Claim(user.username, may_write)
+    told: list[int] = []
 
     def as_own(client: int, state: Any) -> Any:
-        # INVARIANT: nobody is there in the name of another, nor as what cannot be.
-        # tests/guard/test_rooms.py::test_nobody_is_there_for_another
-        held = clients.get(client)
-        # The numbers are no secret: who may write does not lose theirs to who may not.
-        if held is None or (claim.may_write and not held.may_write):
-            own = [one for one, owner in clients.items() if owner.username == user.username]
-            if len(own) >= _MOST:
-                # The oldest: most front ends go without saying so.
-                del clients[own[0]]
-        elif held.username != user.username:
+        if len(told) == _MOST_AT_ONCE or not _is_ones_own(client, claim, clients):
             return _NOTHING
-        clients[client] = claim
-        if state is None:
-            return state
-        if not isinstance(state, dict):
-            return _NOTHING
-        person = state.get(_PERSON)
-        if person is None:
-            return state
-        if not isinstance(person, dict):
-            return _NOTHING
-        return {**state, _PERSON: {**person, **_as_known(user)}}
+        told.append(client)
+        return _as_of(user, state)
 
     return _changed(message, as_own)
+
+
+def _is_ones_own(client: int, claim: Claim, clients: MutableMapping[int, Claim]) -> bool:
+    """Whether a client is somebody's, or is nobody's yet, so that it becomes theirs."""
+    # INVARIANT: nobody is there in the name of another, nor as what cannot be.
+    # tests/guard/test_rooms.py::test_nobody_is_there_for_another
+    held = clients.get(client)
+    # The numbers are no secret: who may write does not lose theirs to who may not.
+    if held is None or (claim.may_write and not held.may_write):
+        own = [one for one, owner in clients.items() if owner.username == claim.username]
+        if len(own) >= _MOST:
+            # The oldest: most front ends go without saying so.
+            del clients[own[0]]
+    elif held.username != claim.username:
+        return False
+    clients[client] = claim
+    return True
+
+
+def _as_of(user: Any, state: Any) -> Any:
+    """Give what a client says of itself, as it may be said; it is that of a user."""
+    if state is None:
+        return state
+    if not isinstance(state, dict):
+        return _NOTHING
+    told, person, documents = dict(state), state.get(_PERSON), state.get(_OPEN)
+    if isinstance(documents, list):
+        told[_OPEN] = documents[:_MOST_OPEN]
+    if person is not None:
+        if not isinstance(person, dict):
+            return _NOTHING
+        told[_PERSON] = {**person, **_as_known(user)}
+    return told
 
 
 def is_saved_by_itself(states: Mapping[int, Any], clients: Mapping[int, Claim]) -> bool:
@@ -130,23 +152,18 @@ def _as_known(user: Any) -> dict[str, Any]:
 
 
 def _changed(message: bytes, change: Callable[[int, Any], Any]) -> bytes | None:
-    from pycrdt import (  # noqa: PLC0415 - only where installed
-        Decoder,
-        Encoder,
-        create_awareness_message,
-        read_message,
-    )
+    from pycrdt import Encoder, create_awareness_message  # noqa: PLC0415 - only where installed
 
     kept = []
     try:
-        decoder = Decoder(read_message(message[1:]))
+        decoder = reader(reader(message[1:]).read_message() or b"")
         for _ in range(decoder.read_var_uint()):
             client, clock = decoder.read_var_uint(), decoder.read_var_uint()
             said = json.loads(decoder.read_var_string(), parse_constant=_refuse)
             state = change(client, said)
             if state is not _NOTHING:
                 kept.append((client, clock, json.dumps(state, allow_nan=False)))
-    except (AssertionError, IndexError, RuntimeError, ValueError):
+    except (IndexError, RecursionError, RuntimeError, ValueError):
         return None
     if not kept:
         return None

@@ -21,6 +21,7 @@ from jupyter_authz.guard.parties import hook_agrees
 from jupyter_authz.guard.presence import Claim, is_saved_by_itself, presence_for, presence_from
 from jupyter_authz.guard.stand import Stand
 from jupyter_authz.guard.trust import keep_trust_out
+from jupyter_authz.guard.yjs import AWARENESS, RAW, asks, is_sound, reader
 from jupyter_authz.model import Question, Resource
 from jupyter_authz.resources.links import with_targets
 from jupyter_authz.resources.requests import Request
@@ -34,9 +35,6 @@ if TYPE_CHECKING:
     from jupyter_authz.policy.engine import Policy
     from jupyter_authz.resources.running import Sessions
 
-# The first bytes of messages: of the Y protocols, and of jupyter_server_ydoc.
-_SYNC, _AWARENESS, _RAW = range(3)
-_STEP_1 = 0
 # What a document says of itself beside its content: its path, whether it is saved.
 _STATE = "state"
 # How many bytes one client may tell at once of who is there; it is told to all.
@@ -110,19 +108,21 @@ class Room(Limited):
             _save_changes_only(self.room)
         await ensure_async(super().open(*args, **kwargs))
 
-    def on_message(self, message: str | bytes) -> Any:
+    def on_message(self, message: Any) -> Any:
         """Take a message from the front end."""
         # INVARIANT: of who may not write, only presence and questions pass.
         # tests/guard/test_rooms.py::test_readers_change_nothing
-        if isinstance(message, bytes) and message[:1] == bytes([_AWARENESS]):
+        if not is_sound(message):
+            return None
+        if message[0] == AWARENESS:
             if len(message) > _LONGEST_PRESENCE:
                 return None
             user, clients = self.current_user, _CLIENTS.setdefault(self.room, {})
             told = presence_from(message, user, clients, may_write=self.authz_may("write"))
             return None if told is None else super().on_message(told)
-        if self.authz_may("write") or _asks(message):
+        if self.authz_may("write") or asks(message):
             return super().on_message(message)
-        if isinstance(message, bytes) and message[:1] == bytes([_RAW]):
+        if message[0] == RAW:
             self._answer_save(message)
         elif not self._has_told and self.authz_resource.type == "contents":
             self._has_told = True
@@ -136,7 +136,7 @@ class Room(Limited):
     def write_message(self, message: Any, binary: bool = False) -> Any:  # noqa: FBT001, FBT002
         """Send a message; to a room without a document, what its reader may know."""
         policy = self.authz_guard.policy
-        is_presence = isinstance(message, bytes) and message[:1] == bytes([_AWARENESS])
+        is_presence = isinstance(message, bytes) and message[:1] == bytes([AWARENESS])
         if policy is not None and is_presence and self.authz_resource.type == "collaboration":
             # INVARIANT: tests/guard/test_rooms.py::test_presence_names_what_may_be_read
             message = presence_for(message, partial(self._may_read, policy))
@@ -150,19 +150,13 @@ class Room(Limited):
 
     def _answer_save(self, message: bytes) -> None:
         """Tell a front end that waits for it that nothing was saved."""
-        from pycrdt import Decoder, Encoder  # noqa: PLC0415 - only where installed
+        from pycrdt import Encoder  # noqa: PLC0415 - only where installed
 
-        decoder, encoder = Decoder(message), Encoder()
-        try:
-            decoder.read_var_uint()
-            if decoder.read_var_string() != "save":
-                return
-            number = decoder.read_var_uint()
-        except (IndexError, RuntimeError, ValueError):
-            # It is no message.
+        decoder, encoder = reader(message[1:]), Encoder()
+        if decoder.read_var_string() != "save":
             return
-        answer = {"type": "save", "responseTo": number, "status": "skipped"}
-        encoder.write_var_uint(_RAW)
+        answer = {"type": "save", "responseTo": decoder.read_var_uint(), "status": "skipped"}
+        encoder.write_var_uint(RAW)
         encoder.write_var_string(json.dumps(answer))
         self.write_message(encoder.to_bytes(), binary=True)
 
@@ -224,8 +218,3 @@ def _save_changes_only(room: Any) -> None:
     document = room._document  # noqa: SLF001
     document.unobserve()
     document.observe(changed_by_somebody)
-
-
-def _asks(message: str | bytes) -> bool:
-    """Whether a message asks for what there is."""
-    return isinstance(message, bytes) and message[:2] == bytes([_SYNC, _STEP_1])

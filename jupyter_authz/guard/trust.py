@@ -73,18 +73,12 @@ def keep_trust_out(room: Any) -> None:
     room
         Of jupyter_server_ydoc, with its document.
     """
-    from pycrdt import Array, Map  # noqa: PLC0415 - only where installed
+    from pycrdt import Array  # noqa: PLC0415 - only where installed
 
     shared = room.ydoc
     if getattr(shared.apply_update, "is_of_authz", False):
         return
     apply, cells = shared.apply_update, shared.get("cells", type=Array)
-
-    def distrust() -> None:
-        for cell in cells:
-            metadata = cell.get("metadata") if isinstance(cell, Map) else None
-            if isinstance(metadata, Map) and _is_trusted(metadata):
-                metadata["trusted"] = False
 
     trial = _Trial(shared)
 
@@ -96,15 +90,35 @@ def keep_trust_out(room: Any) -> None:
         with shared.transaction():
             apply(update)
             if says_of_trust:
-                distrust()
+                _distrust(cells)
 
     apply_update.is_of_authz = True  # type: ignore[attr-defined]
     shared.apply_update = apply_update
     with shared.transaction():
-        distrust()
+        _distrust(cells)
     document = getattr(room, "_document", None)
     if hasattr(document, "create_ycell"):
         _keep_trust_out_of_files(document)
+
+
+def _distrust(cells: Any) -> None:
+    """Have no cell of a document say that it is trusted."""
+    from pycrdt import Map  # noqa: PLC0415 - only where installed
+
+    for number, cell in enumerate(list(cells)):
+        if not isinstance(cell, Map):
+            # As no front end makes them; nothing in it can be changed by itself.
+            if isinstance(cell, dict):
+                cells[number] = _untrusted(cell)
+            continue
+        metadata = cell.get("metadata")
+        if isinstance(metadata, Map):
+            if _is_trusted(metadata):
+                metadata["trusted"] = False
+        elif "metadata" in cell:
+            # What is read in another way by a browser does not stay as it is.
+            plain = metadata if isinstance(metadata, dict) else {}
+            cell["metadata"] = Map({**plain, "trusted": False})
 
 
 class _Trial:
@@ -174,7 +188,9 @@ def _with_untrusted(put: Callable[[dict[str, Any]], Any]) -> Callable[[dict[str,
 
 def _untrusted(cell: dict[str, Any]) -> dict[str, Any]:
     metadata = cell.get("metadata", {})
-    return {**cell, "metadata": {**metadata, "trusted": False}} if _is_trusted(metadata) else cell
+    if not isinstance(metadata, dict) or not _is_trusted(metadata):
+        return cell
+    return {**cell, "metadata": {**metadata, "trusted": False}}
 
 
 def _is_trusted(metadata: Any) -> bool:

@@ -7,6 +7,7 @@ kernel never reads something else into it.
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from jupyter_client.jsonutil import json_default
@@ -82,6 +83,8 @@ def read(data: str | bytes, protocol: str | None) -> Message:
                 found = _base.deserialize_binary_message(data)
             channel, buffers = found.get("channel") or "shell", found.get("buffers") or ()
         header, parent, metadata, content = (found.get(part) or {} for part in _PARTS)
+        # Reading what has buffers makes dates of what looks like them.
+        header = {key: _as_text(value) for key, value in header.items()}
         message = Message(channel, header, parent, metadata, content, buffers)
     except Exception as error:
         raise MessageError("expected a message of Jupyter's messaging protocol") from error
@@ -106,6 +109,10 @@ def read(data: str | bytes, protocol: str | None) -> Message:
     return message
 
 
+def _as_text(value: Any) -> Any:
+    return value.isoformat() if isinstance(value, datetime) else value
+
+
 def _require_offsets(data: Any, width: int, order: Literal["little", "big"]) -> None:
     """Require that a binary message is as long as the offsets it begins with say that they are."""
     # INVARIANT: a few bytes do not keep the server busy for ever.
@@ -127,5 +134,5 @@ def write(message: Message, protocol: str | None) -> str | bytes:
     if message.buffers:
         binary: bytes = _base.serialize_binary_message(model)
         return binary
-    # Reading binary messages makes dates of what looks like them.
+    # A parent's header may have a date as it was read.
     return json.dumps({**model, "buffers": []}, default=json_default)

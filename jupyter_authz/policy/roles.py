@@ -76,11 +76,16 @@ def read_roles(roles: object, grammar: Grammar, *, are_given: bool = False) -> t
     with no_collection():
         for position, value in enumerate(roles, start=1):
             role = _role(value, position, grammar, are_given=are_given)
-            if role.name in read:
+            # INVARIANT: where roles are given by name, whose case does not count, a name means one.
+            # tests/policy/test_roles.py::test_names_of_roles_that_are_given
+            key = role.name.lower() if are_given else role.name
+            if key in read:
+                other = read[key].name
+                alike = "" if other == role.name else f", as {other!r} but for case"
                 raise PolicyError(
-                    f"role {role.name!r}: the name is given twice, expected unique names"
+                    f"role {role.name!r}: the name is given twice{alike}, expected unique names"
                 )
-            read[role.name] = role
+            read[key] = role
     return tuple(read.values())
 
 

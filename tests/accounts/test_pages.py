@@ -200,7 +200,7 @@ async def test_looking_at_a_link_does_not_use_it(be, place):
         headers = {"Sec-Fetch-Site": "cross-site"}
         reply = await Visitor(be).fetch(method, f"authz/{place}?link={link}", headers=headers)
         assert reply.code == 200
-        assert reply.headers["Referrer-Policy"] == "same-origin"
+        assert reply.headers["Referrer-Policy"] == "strict-origin"
         assert reply.headers["Cache-Control"] == "no-store"
     visitor = Visitor(be)
     page = await visitor.look(f"authz/{place}?link={link}")

@@ -16,6 +16,8 @@ from tornado.httpclient import HTTPClientError
 from jupyter_authz import AccountsIdentityProvider, new_token
 from jupyter_authz.accounts import people, secrets, tags
 from jupyter_authz.accounts.rest import SETTING
+from jupyter_authz.accounts.settings import OFFERS
+from jupyter_authz.errors import StoreLostError
 
 PASSWORD = "correct horse"
 OTHER = "battery staple"
@@ -74,8 +76,6 @@ def be(start, jp_asyncio_loop):
 
 def start_offers():
     """Give what is offered by default."""
-    from jupyter_authz.accounts.settings import OFFERS
-
     return [one for one in OFFERS if one != "register"]
 
 
@@ -582,3 +582,42 @@ async def test_without_accounts_there_is_none_of_it(serve, jp_server_config):
     be = serve(roles=[allowing("*")])
     assert await be("ann").status("GET", "api/authz/profile") == 404
     assert SETTING not in be.web_app.settings
+
+
+async def test_another_identity_provider(serve, tmp_path, jp_server_config):
+    """What is good for nothing where people sign in in another way is not offered."""
+    settings = jp_server_config.Accounts
+    settings.enabled = True
+    settings.url = f"sqlite:///{tmp_path / 'store' / 'accounts.db'}"
+    settings.offers = list(OFFERS)
+    be = serve(roles=[allowing("*")])
+    said = {"username": "new", "password": PASSWORD, "email": "new@example.org"}
+    anybody, ann = be(), be("ann")
+    for someone, action, body in (
+        (anybody, "register", said),
+        (anybody, "request_reset_password", {"email": "new@example.org"}),
+        (anybody, "login", {"username": "new", "password": PASSWORD}),
+        (ann, "change_password", {"password": PASSWORD, "new_password": OTHER}),
+        (ann, "tokens", {"name": "mine"}),
+    ):
+        headers = {"Content-Type": "application/json"}
+        reply = await someone.fetch("POST", f"api/authz/{action}", body, headers=headers)
+        assert (reply.code, json.loads(reply.body)["reason"]) == (404, "not-offered"), action
+    live = be.web_app.settings[SETTING].live
+    assert live.person("new") is None
+    await live.stop()
+
+
+async def test_a_store_that_is_lost_while_a_link_is_asked_for(be, monkeypatch, caplog):
+    """It is told in one line of the log; whoever asked learns nothing."""
+
+    async def lost(*_, **__):
+        raise StoreLostError("gone")
+
+    monkeypatch.setattr(be.live, "write", lost)
+    browser = Browser(be)
+    assert (await browser.do("request_reset_password", email="ann@example.org"))[0] == 200
+    await asyncio.sleep(0.1)
+    assert [r.getMessage() for r in caplog.records if "nothing was sent" in r.getMessage()] == [
+        "jupyter_authz | nothing was sent: gone"
+    ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from jupyter_server.base.handlers import JupyterHandler
 
+from jupyter_authz.accounts import people, tags
+from jupyter_authz.accounts.store import Store
 from jupyter_authz.guard import hook
 
 ROLE = '{"name": "all", "users": ["*"], "allow": ["read:contents"]}'
@@ -300,6 +302,39 @@ def test_people_of_a_store_are_not_known_here(authz, configure, home):
     assert result.json["valid"], result.json["error"]
     assert result.warnings("unknown-user") == []
     assert not database.exists()
+
+
+def test_groups_of_a_store_count(authz, configure, home):
+    """Who runs a notebook's saved cells by name, and may write it by a group, is found."""
+    url = f"sqlite:///{home / 'accounts.db'}"
+    configure(
+        f"c.Accounts.enabled = True\nc.Accounts.url = {url!r}\n"
+        "c.JupyterAuthz.roles = [\n"
+        "    {'name': 'runs', 'users': ['ann'], 'allow': ['execute:cells!path=a/**']},\n"
+        "    {'name': 'writes', 'groups': ['writers'], 'allow': ['write:contents!path=a/**']},\n"
+        "]\n"
+    )
+    assert authz("check", "--json").warnings("saved-cells-can-be-written") == []
+    store = Store(url)
+    store.open()
+    with store.writing() as writing:
+        people.add(writing, "ann")
+        tags.add(writing, "ann", "writers")
+    store.close()
+    assert authz("check", "--json").warnings("saved-cells-can-be-written")
+
+
+def test_a_store_that_cannot_be_used(authz, configure, home):
+    """The server would not start, and so the configuration is not valid."""
+    (home / "accounts.db").write_text("no database, but something that is long enough " * 50)
+    configure(
+        "c.Accounts.enabled = True\n"
+        f"c.Accounts.url = 'sqlite:///{home / 'accounts.db'}'\n"
+        "c.JupyterAuthz.roles = []\n"
+    )
+    result = authz("check", "--json")
+    assert (result.status, result.json["valid"]) == (1, False)
+    assert "accounts.db" in result.json["error"]["message"]
 
 
 def test_a_misspelled_setting_of_accounts(authz, configure):

@@ -112,6 +112,49 @@ async def test_messages_to_widgets(be, protocol):
     assert await ann.text("got") == "['wes', 'ann', 'still there']"
 
 
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+async def test_widgets_with_buffers(be, protocol):
+    """Both ways, in both protocols; the answer is to the message that was sent."""
+    ann, wes = await be.front_end("ann"), await be.front_end("wes", protocol)
+    await ann.run(
+        "from comm import create_comm\n"
+        "widget = create_comm(target_name='w')\n"
+        "widget.on_msg(lambda m: widget.send('back', buffers=[bytes(m['buffers'][0])[::-1]]))\n"
+    )
+    opened = next(m for m in ann.seen if m["kind"] == "comm_open")["content"]["comm_id"]
+    sent = await wes.send("comm_msg", {"comm_id": opened, "data": "there"}, buffers=[b"abc"])
+    back = await wes.until("comm_msg", sent)
+    assert back["content"]["data"] == "back"
+    if protocol is None:
+        assert [bytes(one) for one in back["buffers"]] == [b"cba"]
+
+
+async def test_a_comm_whose_letters_are_numbers(be):
+    """What opens it is found however it is written."""
+    ann, wes = await be.front_end("ann"), await be.front_end("wes")
+    await ann.run(
+        "from comm import get_comm_manager\n"
+        "got = []\n"
+        "get_comm_manager().register_target('t', "
+        "lambda c, m: c.on_msg(lambda m: got.append(m['content']['data'])))\n"
+    )
+    header = {"msg_id": "1", "msg_type": "comm_open", "username": "", "session": ""}
+    model = {
+        "header": {**header, "date": "2026-01-01T00:00:00Z", "version": "5.3"},
+        "parent_header": {},
+        "metadata": {},
+        "content": {"comm_id": "own", "target_name": "t", "data": {}},
+        "channel": "shell",
+        "buffers": [],
+    }
+    text = json.dumps(model).replace("comm_open", "comm\\u005fopen")
+    await ann.connection.write_message(text)
+    await ann.until("status", "1", execution_state="idle")
+    sent = await wes.send("comm_msg", {"comm_id": "own", "data": "no"})
+    await wes.until("status", sent, execution_state="idle")
+    assert await ann.text("got") == "[]"
+
+
 async def test_input_is_for_whom_it_was_asked(be):
     """Nobody else answers."""
     ann, wes = await be.front_end("ann"), await be.front_end("wes")

@@ -10,7 +10,9 @@ import pytest
 from jupyter_server.auth import passwd
 from kernels import FrontEnd, FrontEnds
 from people import allowing
-from tornado.httpclient import HTTPClientError
+from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest
+from tornado.simple_httpclient import HTTPStreamClosedError
+from tornado.web import RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from jupyter_authz import AccountsIdentityProvider
@@ -33,11 +35,22 @@ class Stream(WebSocketHandler):
         self.write_message(message)
 
 
+class Pieces(RequestHandler):
+    """A reply that goes on, as those of proxied applications may."""
+
+    async def get(self):
+        """Give a piece now and then."""
+        for _ in range(100):
+            self.write("piece\n")
+            await self.flush()
+            await asyncio.sleep(0.05)
+
+
 @pytest.fixture
 def be(serve):
     """Run a server on which ann may do everything."""
     be = serve(roles=[allowing("*", users=["ann"])])
-    be.add(("stream", Stream))
+    be.add(("stream", Stream), ("pieces", Pieces))
     return be
 
 
@@ -273,3 +286,32 @@ async def test_a_thousand(be):
     # Client and server share one process here.
     assert max(seconds for _, seconds in codes) + answered < 3
     assert answered < 1
+
+
+async def test_a_reply_that_goes_on(be):
+    """It ends within a second for who may no longer have it, and for nobody else."""
+    be.guard.enforce(policy(allowing("*", users=["ann", "bob"])))
+    pieces, begun = {"ann": [], "bob": []}, {"ann": asyncio.Event(), "bob": asyncio.Event()}
+
+    async def follow(name):
+        def take(piece):
+            pieces[name].append(piece)
+            begun[name].set()
+
+        address = be.client.get_url(f"{be.base_url}pieces")
+        request = HTTPRequest(address, headers=be(name).headers, streaming_callback=take)
+        # Another client than that of the tests, which gives replies as a whole.
+        return await AsyncHTTPClient(force_instance=True).fetch(request)
+
+    ann, bob = asyncio.ensure_future(follow("ann")), asyncio.ensure_future(follow("bob"))
+    for event in begun.values():
+        await asyncio.wait_for(event.wait(), 5)
+    be.guard.enforce(policy(allowing("*", users=["ann"])))
+    began = time.monotonic()
+    with pytest.raises(HTTPStreamClosedError):
+        await bob
+    assert time.monotonic() - began < 1
+    before = len(pieces["ann"])
+    await asyncio.sleep(0.3)
+    assert len(pieces["ann"]) > before
+    ann.cancel()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from types import SimpleNamespace
 
 import nbformat
@@ -20,6 +21,7 @@ from pycrdt import (
     Encoder,
     Map,
     Text,
+    XmlFragment,
     create_awareness_message,
     create_sync_message,
     create_update_message,
@@ -231,13 +233,74 @@ async def test_what_is_no_message_ends_nothing(be):
     assert (await rita.save())["status"] == "skipped"
 
 
+def presence(told, clock=1):
+    """Give a message that says of clients who they are."""
+    encoder = Encoder()
+    encoder.write_var_uint(len(told))
+    for client, state in told.items():
+        encoder.write_var_uint(client)
+        encoder.write_var_uint(clock)
+        encoder.write_var_string(json.dumps(state))
+    return create_awareness_message(encoder.to_bytes())
+
+
+LONG = b"\xff" * 99_000 + b"\1"
+FEW_BYTES = {
+    "a client with a long number": create_awareness_message(b"\1" + LONG + b"\1\2{}"),
+    "a clock with a long number": create_awareness_message(b"\1\5" + LONG + b"\2{}"),
+    "many, by a long number": create_awareness_message(LONG),
+    "presence of a long length": b"\1" + LONG,
+    "save with a long number": b"\2\4save" + LONG * 6,
+    "raw of a long length": b"\2" + LONG * 6,
+    "a message of a long kind": b"\xff" * 600_000 + b"\1",
+    "a question of a long length": b"\0\0" + LONG * 6,
+    "an update of a long length": b"\0\2" + LONG * 6,
+    "a question that claims": bytes.fromhex("000076d2eae8eae292814ce297ea6104fecc30"),
+    "a question that claims, too": bytes.fromhex("00000816cc8cdc51c904a0d82b"),
+    "a question that is none": b"\0\0",
+    "nothing": b"",
+    "nothing of a kind": b"\0",
+    "many documents": presence({5: {"documents": [f"d/{n:x}" for n in range(11_000)]}}),
+    "deep documents": presence({5: {"documents": [f"{'d/' * 16}{n:x}" for n in range(2_600)]}}),
+    "many clients": presence({n: {"user": {}} for n in range(1_000, 7_500)}),
+}
+
+
+@pytest.mark.parametrize("name", ["rita", "wes"])
+async def test_few_bytes_do_not_stop_the_server(be, name):
+    """Whoever sends them, into a room in which there are others."""
+    where = "api/collaboration/room/JupyterLab:globalAwareness"
+    others = [await be("ann").connect(where) for _ in range(10)]
+    for what, message in FEW_BYTES.items():
+        somebody = await be(name).connect(where)
+        peer = await Peer.join(be, name)
+        for connection in (somebody, peer.connection):
+            await connection.write_message(message, binary=True)
+        await asyncio.sleep(0.01)
+        began = time.monotonic()
+        assert await be("ann").status("GET", "api/status") == 200
+        assert time.monotonic() - began < 0.5, what
+        somebody.close()
+    for connection in others:
+        connection.close()
+    ann = await Peer.join(be, "ann")
+    await ann.write("!")
+    await ann.until(lambda: (be.root / "a.txt").read_text() == "begun!")
+
+
 async def test_presence_that_no_browser_reads(be):
     """It would end the connection of everybody in the room."""
     ann, rita = await Peer.join(be, "ann"), await Peer.join(be, "rita")
     for number, state in enumerate((float("nan"), float("-inf"), "x" * 100_000, "fine")):
         await rita.send(presence({rita.doc.client_id: {"cursor": state}}, clock=number + 1))
     await ann.until(lambda: any(b"fine" in message for message in ann.present))
+    for number in (2**53, 2**60, 2**70):
+        await rita.send(presence({number: {"cursor": "far"}}))
+        await rita.send(presence({rita.doc.client_id: {"cursor": "far"}}, clock=number))
+    await rita.send(presence({2**53 - 1: {"cursor": "near"}}))
+    await ann.until(lambda: any(b"near" in message for message in ann.present))
     told = b"".join(ann.present)
+    assert b"far" not in told
     assert b"NaN" not in told
     assert b"Infinity" not in told
     assert b"xxx" not in told
@@ -295,17 +358,6 @@ def _rooms(be):
 
 async def _room(be, name):
     return _rooms(be)[name]
-
-
-def presence(told, clock=1):
-    """Give a message that says of clients who they are."""
-    encoder = Encoder()
-    encoder.write_var_uint(len(told))
-    for client, state in told.items():
-        encoder.write_var_uint(client)
-        encoder.write_var_uint(clock)
-        encoder.write_var_string(json.dumps(state))
-    return create_awareness_message(encoder.to_bytes())
 
 
 def states(peer):
@@ -491,6 +543,24 @@ async def test_nobody_trusts_for_another(be, value):
     # And what is saved is not trusted when the room is made anew.
     assert (await wes.save())["status"] in {"success", "skipped"}
     assert [await _trusted(be(name)) for name in ("ann", "wes")] == [False, False]
+
+
+async def test_trust_in_what_is_no_map(be):
+    """However metadata is written, nobody gets any that says of trust."""
+    cells = [nbformat.v4.new_code_cell("1"), nbformat.v4.new_code_cell("2")]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), str(be.root / "n.ipynb"))
+    wes, ann = [await Peer.join(be, name, "n.ipynb") for name in ("wes", "ann")]
+    await wes.change(lambda: wes.cells[0].update({"metadata": {"trusted": True, "kept": 1}}))
+    await wes.change(lambda: wes.cells[1].update({"metadata": XmlFragment()}))
+    plain = {"cell_type": "code", "source": "3", "id": "x", "metadata": {"trusted": True}}
+    await wes.change(lambda: wes.cells.append(plain))
+    await ann.until(lambda: len(ann.cells) == 3)
+    await ann.until(lambda: isinstance(ann.cells[1]["metadata"], Map))
+    late = await Peer.join(be, "ann", "n.ipynb")
+    for peer in (ann, late):
+        assert dict(peer.cells[0]["metadata"].to_py()) == {"trusted": False, "kept": 1}
+        assert dict(peer.cells[1]["metadata"].to_py()) == {"trusted": False}
+        assert peer.cells[2]["metadata"]["trusted"] is False
 
 
 async def test_an_empty_notebook_is_not_trusted(be):

@@ -136,3 +136,11 @@ def test_garbage_collection_goes_on(roles):
     with contextlib.suppress(PolicyError):
         read_roles(roles, GRAMMAR)
     assert gc.isenabled()
+
+
+def test_names_of_roles_that_are_given():
+    """Where roles are given by name, no two may differ in case only; else they may."""
+    roles = [GOOD, {**GOOD, "name": "Team"}]
+    assert len(read_roles(roles, GRAMMAR)) == 2
+    with pytest.raises(PolicyError, match="role 'Team': the name is given twice, as 'team' but"):
+        read_roles(roles, GRAMMAR, are_given=True)
