@@ -6,6 +6,7 @@ import asyncio
 import functools
 import gc
 import json
+import re
 import subprocess
 import sys
 import textwrap
@@ -160,7 +161,12 @@ FORMS = [
 ]
 
 
-@pytest.mark.parametrize("form", FORMS, ids=lambda form: hook.describe(form).rpartition(".")[2])
+def name_of(value):
+    """Give what a test is called by, the same in every process."""
+    return re.sub(r" at 0x\w+", "", hook.describe(value))
+
+
+@pytest.mark.parametrize("form", FORMS, ids=name_of)
 async def test_forms_of_a_hook(serve, monkeypatch, form):
     """A hook may be a function, sync or async, with or without resource."""
     replace(monkeypatch, form)
@@ -172,7 +178,7 @@ async def test_forms_of_a_hook(serve, monkeypatch, form):
 
 
 @pytest.mark.parametrize(
-    "answer", [None, 1, "yes", [True], object(), asyncio.sleep, False, 0], ids=repr
+    "answer", [None, 1, "yes", [True], object(), asyncio.sleep, False, 0], ids=name_of
 )
 async def test_only_true_agrees(serve, monkeypatch, caplog, answer):
     """None, a truthy value and a function are no agreement, and the log names who gave them."""

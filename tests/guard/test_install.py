@@ -107,7 +107,7 @@ async def test_an_error_while_finding_out_what_is_asked_denies(serve, monkeypatc
     assert await be("ann").status("DELETE", f"api/kernels/{started['id']}") == 204
 
 
-@pytest.mark.parametrize("user", [object(), "", 7], ids=repr)
+@pytest.mark.parametrize("user", [object(), "", 7], ids=["no user", "no name", "a number"])
 async def test_a_user_without_a_name_is_denied(serve, monkeypatch, user):
     """What an identity provider gives must have a name that something can be decided about."""
     be = serve(roles=[allowing("*")])
