@@ -112,7 +112,7 @@ class AdminPage(JupyterHandler):
             raise HTTPError(400, "Unknown deed")
         # Names are taken as they are: one with a space at its end is another's.
         fields = {key: self.get_body_argument(key, "", strip=False) for key in DEEDS[name].fields}
-        if name == "add":
+        if name in {"add", "change"}:
             fields = {key: value.strip() for key, value in fields.items()}
         try:
             self._require_session()
@@ -176,6 +176,7 @@ class AdminPage(JupyterHandler):
             page.render(
                 rights=self.administration.rights(user),
                 user=user.display_name or user.username,
+                profile_url=self._profile_url(),
                 base_url=self.base_url,
                 logo=self.static_url("logo/logo.png"),
                 icon=self.static_url("favicon.ico"),
@@ -191,6 +192,12 @@ class AdminPage(JupyterHandler):
                 **shown,
             )
         )
+
+    def _profile_url(self) -> str:
+        """Give the page of one's own account; nothing where there is none."""
+        service = self.settings[SETTING]
+        has_one = service.provider is not None and service.settings.may("profile")
+        return url_path_join(self.base_url, "authz", "profile") if has_one else ""
 
     async def show(self) -> dict[str, Any]:
         """Give what its template shows.
@@ -238,6 +245,7 @@ class PersonPage(AdminPage):
 
     section, page, about = "people", "person", "username"
     deeds = (
+        "change",
         "send_link",
         "block",
         "unblock",

@@ -85,10 +85,13 @@ class Administration(Overview):
                 "block it.",
             )
 
-    async def add(self, user: Any, *, username: str, name: str = "", email: str = "") -> None:
+    async def add(
+        self, user: Any, *, username: str, name: str = "", email: str = "", group: str = ""
+    ) -> None:
         """Invite somebody: they set their password by a link that is sent to them.
 
-        Where people sign in in another way, they are known from now on, and need no link.
+        Where people sign in in another way, they are known from now on, and need no link. With a
+        group they are in it from the beginning.
 
         Raises
         ------
@@ -108,11 +111,33 @@ class Administration(Overview):
             people.add(
                 writing, username, state=state, name=name, email=email or None, gives_again=True
             )
+            if group:
+                tags.add(writing, username, group)
             return self._make_link(writing, username, email) if is_invited else None
 
         secret = await self._change(user, f"added {username!r}", add)
         if secret is not None:
             self._send_link(email, name or username, "You are invited", secret)
+
+    async def change(
+        self, user: Any, *, username: str, name: str | None = None, email: str | None = None
+    ) -> None:
+        """Change the name or address of somebody; an empty address takes it away.
+
+        Raises
+        ------
+        RefusedError
+            They stand in the configuration, or the address is another's.
+        """
+        self._require_not_configured(username)
+        changes: dict[str, Any] = {} if name is None else {"name": name}
+        if email is not None:
+            changes["email"] = email or None
+
+        def change(writing: Writing) -> None:
+            people.change(writing, username, **changes)
+
+        await self._change(user, f"changed {username!r}", change)
 
     def _make_link(self, writing: Writing, username: str, email: str) -> str:
         seconds = self._service.settings.link_limit

@@ -76,6 +76,11 @@ class Rights:
     roles: frozenset[str] = frozenset()
 
     @property
+    def is_any(self) -> bool:
+        """Whether there is anything for them to see or do."""
+        return self.may_look or bool(self.roles)
+
+    @property
     def is_delegate(self) -> bool:
         """Whether they give roles, and do and see nothing else."""
         return bool(self.roles) and not self.may_look

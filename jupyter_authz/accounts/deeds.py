@@ -35,7 +35,10 @@ _ROLE: Mapping[str, bool] = {"role": True, "username": False, "group": False}
 
 DEEDS: Mapping[str, Deed] = MappingProxyType(
     {
-        "add": Deed("The account was made.", {**_USER, "name": False, "email": False}),
+        "add": Deed(
+            "The account was made.", {**_USER, "name": False, "email": False, "group": False}
+        ),
+        "change": Deed("The account was changed.", {**_USER, "name": False, "email": False}),
         "send_link": Deed("A link to set the password was sent.", _USER),
         "block": Deed("The account is blocked, and signed out everywhere.", _USER),
         "unblock": Deed("The account is not blocked any more.", _USER),

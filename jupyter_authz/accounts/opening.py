@@ -5,17 +5,20 @@ Right of everything that it wires: the store, identity, the guard and the handle
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from jupyter_server.utils import url_path_join
 
 from jupyter_authz.accounts import admin_pages, pages, rest
+from jupyter_authz.accounts.administrators import rights_of
 from jupyter_authz.accounts.live import Live
 from jupyter_authz.accounts.mail import mailer_of
 from jupyter_authz.accounts.service import Service
 from jupyter_authz.accounts.store import Store
 from jupyter_authz.accounts.stored import StoreAccounts
+from jupyter_authz.guard.frontends import PAGES
 from jupyter_authz.identity import AccountsIdentityProvider
 
 if TYPE_CHECKING:
@@ -69,10 +72,21 @@ def open_accounts(server: ServerApp, guard: Guard, settings: Accounts) -> Live:
             for path, handler in (*rest.ROUTES, *pages.ROUTES, *admin_pages.ROUTES)
         ],
     )
+    web_app.settings[PAGES] = partial(_pages_for, service)
     server.io_loop.add_callback(live.watch)
     people = len(live.snapshot.people)
     guard.log.info("jupyter_authz | accounts are kept in %s; people: %d", store.name, people)
     return live
+
+
+def _pages_for(service: Service, user: Any) -> dict[str, str]:
+    """Give which pages about people are for somebody."""
+    pages = {}
+    if service.provider is not None and service.settings.may("profile"):
+        pages["account"] = "authz/profile"
+    if rights_of(service.guard.policy, user).is_any:
+        pages["administration"] = "authz/admin"
+    return pages if getattr(user, "kind", "user") == "user" else {}
 
 
 def public_url_of(server: ServerApp, settings: Accounts) -> str:

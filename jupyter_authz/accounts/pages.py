@@ -15,6 +15,7 @@ from jupyter_server.auth.login import LoginFormHandler
 from jupyter_server.utils import url_path_join
 from tornado.web import HTTPError, RequestHandler, authenticated
 
+from jupyter_authz.accounts.administrators import rights_of
 from jupyter_authz.accounts.forms import LINK, NEXT, OWN, PUBLIC, Form, browser_of, mistaken
 from jupyter_authz.accounts.page import Page
 from jupyter_authz.accounts.possessions import require_browser
@@ -205,6 +206,7 @@ class ProfilePage(Page):
             wrong=mistaken(OWN[tried], reason) if tried else "",
             shown_time=shown_time,
             browser_of=browser_of,
+            administers=rights_of(self.service.guard.policy, user).is_any,
             **known,
             **shown,
         )

@@ -11,14 +11,19 @@ from typing import TYPE_CHECKING, Any
 from jinja2 import Environment, PackageLoader
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from jupyter_server.utils import url_path_join
+from tornado.httputil import url_concat
 from tornado.web import RequestHandler
 from tornado.websocket import WebSocketHandler
+
+from jupyter_authz.model import GUEST
 
 if TYPE_CHECKING:
     from jupyter_authz.model import Decision, Question
 
 _TEMPLATES = Environment(loader=PackageLoader("jupyter_authz", "templates"), autoescape=True)
 
+# Of the web application, where accounts are kept in a store.
+_ACCOUNTS = "jupyter_authz_service"
 # As RFC 6455 has it for what goes against a policy.
 POLICY_VIOLATION = 1008
 
@@ -73,6 +78,9 @@ _OTHER_MESSAGES = {
     "who run it.",
 }
 
+# Reasons that are nobody's in particular.
+_FOR_ALL = {"closed", "cross-site", "error"}
+
 
 def sentence(question: Question | None) -> str:
     """Give the sentence for a person about a question that was denied.
@@ -99,6 +107,13 @@ def deny(handler: RequestHandler, status: int, decision: Decision) -> None:
     decision
         As recorded.
     """
+    if _is_guest(handler) and _wants_page(handler) and decision.reason not in _FOR_ALL:
+        # As whoever is nobody: once they have signed in, they may.
+        handler.set_status(302)
+        login = handler.get_login_url()
+        handler.set_header("Location", url_concat(login, {"next": handler.request.uri or "/"}))
+        RequestHandler.finish(handler)
+        return
     message = _OTHER_MESSAGES.get(decision.reason) or sentence(decision.question)
     answer(handler, status, message, decision.reason, decision.id)
 
@@ -152,25 +167,32 @@ def _wants_page(handler: RequestHandler) -> bool:
     return handler.request.method in {"GET", "HEAD"} and "text/html" in accepts
 
 
+def _is_guest(handler: RequestHandler) -> bool:
+    user = getattr(handler, "_jupyter_current_user", None)
+    return getattr(user, "kind", None) == GUEST
+
+
 def _page(
     handler: RequestHandler, status: int, message: str, reason: str | None, decision: str
 ) -> str:
     base_url = handler.settings["base_url"]
     provider = handler.settings.get("identity_provider")
     user = getattr(handler, "_jupyter_current_user", None)
+    can_sign_out = user is not None and getattr(provider, "logout_available", False)
+    has_account = user is not None and _ACCOUNTS in handler.settings and provider is not None
     return _TEMPLATES.get_template("authz/denied.html").render(
         title="Not allowed",
         status=status,
         message=message,
         decision=decision,
         user=getattr(user, "display_name", None) or getattr(user, "username", None),
-        home=base_url,
-        sign_out=url_path_join(base_url, "logout")
-        if getattr(provider, "logout_available", False)
-        else None,
+        base_url=base_url,
+        logo=url_path_join(base_url, "static", "logo/logo.png"),
+        icon=url_path_join(base_url, "static", "favicon.ico"),
+        account=url_path_join(base_url, "authz", "profile") if has_account else None,
+        sign_out=url_path_join(base_url, "logout") if can_sign_out else None,
         # Followed from our own page, the same link is no longer another site's.
         continue_to=_here(handler) if reason == "cross-site" else None,
-        static=lambda path: url_path_join(base_url, "static", path),
     )
 
 

@@ -24,10 +24,15 @@ if TYPE_CHECKING:
 
     from jupyter_authz.guard.http import Guard
     from jupyter_authz.model import Action
+    from jupyter_authz.policy.engine import Policy
 
+    PagesOf = Callable[[Any], Mapping[str, str]]
     PageConfigHook = Callable[[Any, dict[str, Any]], dict[str, Any]]
 
 _HOOK = "page_config_hook"
+# Of the web application: a function that gives, of a user, the addresses below the base URL of the
+# pages about people, by what they are; `labextension` has commands for them.
+PAGES = "jupyter_authz_pages"
 _LONGEST = 40  # characters of a name that are kept as they are
 
 # What front ends have for what a type is for; who may do it with none of that type sees none.
@@ -121,25 +126,34 @@ def offer_what_is_allowed(settings: MutableMapping[str, Any], guard: Guard) -> N
     def page_config_hook(handler: Any, page_config: dict[str, Any]) -> dict[str, Any]:
         if before is not None:
             page_config = before(handler, page_config)
+        # It is shared by all requests, and so is never changed.
         policy, user = guard.policy, handler.current_user
-        if policy is None or user is None:
-            return page_config
-        subject = subject_of(user)
-        if not policy.decide(subject, Question("execute", Resource("kernels"), "any")):
-            # For `labextension/static/remoteEntry.js`.
-            page_config = {**page_config, "authzStartsKernels": False}
-        hidden: list[str] = []
-        for (action, kind), extensions in _OFFERS.items():
-            if not policy.decide(subject, Question(action, Resource(kind), "any")):
-                hidden += extensions
-                if kind == "terminals":
-                    # It is shared by all requests.
-                    page_config = {**page_config, "terminalsAvailable": False}
-        if hidden:
-            known = page_config.get("disabledExtensions") or []
-            disabled = [name for name in known if not isinstance(known, dict) or known[name]]
-            page_config = {**page_config, "disabledExtensions": [*disabled, *hidden]}
+        pages: PagesOf | None = settings.get(PAGES)
+        if pages is not None and user is not None:
+            page_config = {**page_config, "authzPages": pages(user)}
+        if policy is not None and user is not None:
+            page_config = {**page_config, **_offered(policy, user, page_config)}
         return page_config
 
     page_config_hook.is_of_authz = True  # type: ignore[attr-defined]
     settings[_HOOK] = page_config_hook
+
+
+def _offered(policy: Policy, user: Any, page_config: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what in the configuration of a page is otherwise for somebody."""
+    found: dict[str, Any] = {}
+    subject = subject_of(user)
+    if not policy.decide(subject, Question("execute", Resource("kernels"), "any")):
+        # For `labextension/static/remoteEntry.js`.
+        found["authzStartsKernels"] = False
+    hidden: list[str] = []
+    for (action, kind), extensions in _OFFERS.items():
+        if not policy.decide(subject, Question(action, Resource(kind), "any")):
+            hidden += extensions
+            if kind == "terminals":
+                found["terminalsAvailable"] = False
+    if hidden:
+        known = page_config.get("disabledExtensions") or []
+        disabled = [name for name in known if not isinstance(known, dict) or known[name]]
+        found["disabledExtensions"] = [*disabled, *hidden]
+    return found

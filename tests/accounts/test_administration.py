@@ -7,6 +7,7 @@ import html
 import json
 import re
 import time
+from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import pytest
@@ -125,8 +126,8 @@ class Admin(Browser):
             assert "/authz/admin/" in place
             reply = await self.fetch("GET", place.split("/", 2)[2])
             assert reply.code == 200, reply.body
-            return re.search(r'role="status">([^<]*)<', reply.body.decode())[1]
-        found = re.search(r'role="alert">([^<]*)<', reply.body.decode())
+            return re.search(r'role="status"[^>]*>([^<]*)<', reply.body.decode())[1]
+        found = re.search(r'role="alert"[^>]*>([^<]*)<', reply.body.decode())
         return reply.code, html.unescape(found[1]) if found else ""
 
 
@@ -179,6 +180,64 @@ async def test_adding_what_is_none(be, fields, status):
     assert (code, bool(told)) == (status, True)
     assert set(be.live.snapshot.people) == before
     assert mailbox.MAILS == []
+
+
+async def test_adding_to_a_group(be):
+    """Somebody may be in a group from the beginning; a group that is none makes nobody."""
+    root = await signed_in(be)
+    said = {"username": "dan", "email": "dan@example.org"}
+    code, told = await root.does("people", "add", **said, group="a//b")
+    assert (code, "a//b" in told, person(be, "dan")) == (400, True, None)
+    assert await root.does("people", "add", **said, group="team/finance") == "The account was made."
+    assert person(be, "dan").groups == ("team/finance",)
+
+
+async def test_changing(be):
+    """Name and address; what was sent to the address before is worth nothing any more."""
+    root, which = await signed_in(be), {"username": "ann"}
+    await root.does("person", "send_link", which, **which)
+    await until(lambda: mailbox.link("Your password", "ann@example.org"))
+    link = mailbox.link("Your password")
+    said = {**which, "name": "Anna", "email": "anna@example.org"}
+    assert await root.does("person", "change", which, **said) == "The account was changed."
+    found = person(be, "ann")
+    assert (found.name, found.email, found.is_verified) == ("Anna", "anna@example.org", False)
+    assert (await Browser(be).do("reset_password", link=link, password=PASSWORD))[0] == 400
+    for wrong in ("bob@example.org", "nowhere"):
+        code, told = await root.does("person", "change", which, **{**said, "email": wrong})
+        assert (code, bool(told)) == (400, True)
+    assert person(be, "ann").email == "anna@example.org"
+    # Over REST what is not said stays.
+    assert (await root.do("admin/change", username="ann", name="A"))[0] == 204
+    assert (person(be, "ann").name, person(be, "ann").email) == ("A", "anna@example.org")
+    assert (await root.do("admin/change", username="ann", email=""))[0] == 204
+    assert person(be, "ann").email is None
+    conny = {"username": "conny"}
+    assert (await root.does("person", "change", conny, **conny, name="C", email=""))[0] == 403
+    for name in ("vic", "lea", "ann"):
+        other = await signed_in(be, name)
+        assert (await other.do("admin/change", username="bob", name="mine"))[0] == 403
+    assert person(be, "bob").name == "Bob"
+
+
+async def test_pages_that_lead_here(be):
+    """Front ends and the page of one's account lead to what there is for somebody."""
+    hook = be.web_app.settings["page_config_hook"]
+    account = {"account": "authz/profile"}
+    both = {**account, "administration": "authz/admin"}
+    for name, pages in (("root", both), ("vic", both), ("lea", both), ("ann", account)):
+        browser = await signed_in(be, name)
+        user = SimpleNamespace(username=name, groups=(), kind="user")
+        shared = {"a": 1}
+        found = hook(SimpleNamespace(current_user=user), shared)
+        assert (found["authzPages"], shared) == (pages, {"a": 1})
+        page = await browser.fetch("GET", "authz/profile")
+        assert (b"authz/admin" in page.body) is ("administration" in pages)
+    user.kind = "guest"
+    assert hook(SimpleNamespace(current_user=user), {})["authzPages"] == {}
+    denied = await browser.fetch("GET", "authz/admin", headers={"Accept": "text/html"})
+    assert denied.code == 403
+    assert f'href="{be.base_url}authz/profile"'.encode() in denied.body
 
 
 async def test_states(be, caplog):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from urllib.parse import quote
 
 import pytest
 from accounts import mailbox
@@ -570,6 +571,9 @@ async def test_guests(start):
     assert await visitor.status("GET", "api/contents/open/a.txt") == 200
     assert await visitor.status("GET", "api/contents/closed/b.txt") == 403
     assert await visitor.status("GET", "login") == 200
+    page = await visitor.fetch("GET", "files/closed/b.txt", headers={"Accept": "text/html"})
+    there = f"{be.base_url}login?next={quote(f'{be.base_url}files/closed/b.txt', safe='')}"
+    assert (page.code, page.headers["Location"]) == (302, there)
     assert await visitor.sign_in("root", PASSWORD) == 200
     assert await visitor.status("GET", "api/contents/closed/b.txt") == 200
 

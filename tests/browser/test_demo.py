@@ -77,6 +77,20 @@ def test_each_sees_what_is_theirs(signed_in, name, expected):
     assert files_in(page) == expected
 
 
+@pytest.mark.parametrize("front_end", ["lab", "tree"])
+@pytest.mark.parametrize(("name", "administers"), [("ann", True), ("dan", False)])
+def test_what_leads_to_people(signed_in, demo, front_end, name, administers):
+    """The File menu has one's account, and for the manager where people are managed."""
+    page = signed_in(name)
+    page.goto(f"http://127.0.0.1:{demo.port}/{front_end}")
+    page.get_by_role("menuitem", name="File", exact=True).click()
+    expect(page.get_by_role("menuitem", name="Manage People")).to_have_count(int(administers))
+    with page.expect_popup() as opened:
+        page.get_by_role("menuitem", name="Your Account").click()
+    expect(opened.value.get_by_role("heading", name="Your account")).to_be_visible()
+    expect(opened.value.get_by_role("link", name="Administration")).to_have_count(int(administers))
+
+
 def test_a_dashboard(signed_in, demo):
     """It is for the team: rendered for Cy, and a page that says so for Dan."""
     page = signed_in("cy")

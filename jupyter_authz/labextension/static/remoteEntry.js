@@ -1,8 +1,10 @@
-/* For JupyterLab and Notebook 7: who may start no kernel opens notebooks without one.
+/* For JupyterLab and Notebook 7: who may start no kernel opens notebooks without one, and whoever
+ * has an account finds it in the File menu.
  *
- * Without this, a document that starts a kernel as it opens would be followed by two dialogs. It
- * protects nothing: the server decides. A federated module, written by hand since it needs nothing
- * of what JupyterLab shares; `guard.frontends` says in the page's configuration whom it is for.
+ * Without the first, a document that starts a kernel as it opens would be followed by two dialogs.
+ * It protects nothing: the server decides. A federated module, written by hand since it needs
+ * nothing of what JupyterLab shares; `guard.frontends` says in the page's configuration for whom
+ * it is what.
  */
 (() => {
   "use strict";
@@ -12,7 +14,7 @@
     return element ? JSON.parse(element.textContent) : {};
   };
 
-  const plugin = {
+  const kernels = {
     id: "jupyter_authz:kernels",
     description: "Opens documents without a kernel where none may be started.",
     autoStart: true,
@@ -29,9 +31,29 @@
     },
   };
 
+  const account = {
+    id: "jupyter_authz:account",
+    description: "Has commands for the pages of one's own account and of administration.",
+    autoStart: true,
+    activate: (app) => {
+      const { baseUrl = "/", authzPages = {} } = pageConfig();
+      const labels = { account: "Your Account", administration: "Manage People" };
+      for (const [name, label] of Object.entries(labels)) {
+        // The menu names all of them.
+        app.commands.addCommand(`authz:${name}`, {
+          label,
+          isVisible: () => name in authzPages,
+          execute: () => {
+            window.open(baseUrl + authzPages[name], "_blank", "noopener");
+          },
+        });
+      }
+    },
+  };
+
   const container = {
     init: () => {},
-    get: async () => () => ({ default: plugin, __esModule: true }),
+    get: async () => () => ({ default: [kernels, account], __esModule: true }),
   };
   (window._JUPYTERLAB = window._JUPYTERLAB || {}).jupyter_authz = container;
 })();
