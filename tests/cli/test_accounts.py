@@ -7,6 +7,7 @@ import importlib
 import io
 import json
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from jupyter_server.auth.security import passwd, passwd_check
+from serving import block
 
 from jupyter_authz.accounts import people, secrets, snapshot, tags
 from jupyter_authz.accounts.store import Store
@@ -715,3 +717,28 @@ def test_true_command_without_the_extra(shell, home, monkeypatch):
     assert 'pip install "jupyter_authz[accounts]"' in result.err
     assert result.err.count("\n") == 1
     assert not list(Path(home, "root").iterdir())
+
+
+# ---------------------------------------------------------------------- the README
+
+
+def test_the_commands_of_the_readme(authz, home, monkeypatch):
+    """One after another, as they stand there, in a directory of its own."""
+    monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(home / "nothing"))
+    Path("people.csv").write_text(
+        "username,name,email,groups\ncy,Cy,cy@example.org,\ndan,Dan,,team/audit;team/finance\n"
+    )
+    shown = ""
+    for line in (block("init") + block("people-commands")).splitlines():
+        program, *arguments = shlex.split(line, comments=True)
+        if program == "export":
+            monkeypatch.setenv("JUPYTER_CONFIG_DIR", str(Path.cwd()))
+            continue
+        assert (program, arguments.pop(0)) == ("jupyter", "authz")
+        result = authz(*arguments)
+        assert (result.status, result.err) == (0, ""), line
+        shown += result.out
+    links = re.findall(r"^http://localhost:8888/authz/([\w-]+)\?link=\S+$", shown, re.MULTILINE)
+    assert links == ["sign-in", "reset", "reset"]
+    for expected in ("Made 2 users", "team/audit", "Blocked 'cy'.", "Took the role 'team'"):
+        assert expected in shown, shown
