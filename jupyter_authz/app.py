@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
+from traitlets import Any as Anything
 from traitlets import Bool, Dict, Enum, List
 from traitlets.config import Application
 
@@ -15,6 +16,7 @@ from jupyter_authz.audit.record import Recorder
 from jupyter_authz.errors import AuthzError, ConfigurationError
 from jupyter_authz.guard import hook
 from jupyter_authz.guard.authorizer import PolicyAuthorizer
+from jupyter_authz.guard.callback import read_callback
 from jupyter_authz.guard.frontends import offer_what_is_allowed
 from jupyter_authz.guard.http import Guard
 from jupyter_authz.guard.trust import sign_for_each_user
@@ -146,6 +148,20 @@ class JupyterAuthz(ExtensionApp):
         Example:
 
             c.JupyterAuthz.hide_unreadable = True
+        """,
+    ).tag(config=True)
+
+    authorize_callback = Anything(
+        help="""
+        A function, or its import string, that is asked about every request before the policy is,
+        with a dict about the user (`username`, `name`, `groups` and whatever the identity token
+        claims) and, if it takes two arguments, the path below the base URL. True lets the request
+        go on, False denies it, and a path leads whoever looks at a page there. It may be a
+        coroutine.
+
+        Example:
+
+            c.JupyterAuthz.authorize_callback = "reports.access.authorize"
         """,
     ).tag(config=True)
 
@@ -289,6 +305,7 @@ class JupyterAuthz(ExtensionApp):
         policy = self.read_policy()
         self._open_accounts()
         self.guard.memberships = read_memberships(self.groups)
+        self.guard.callback = read_callback(self.authorize_callback)
         self.guard.enforce(policy)
         self._install_authorizer()
         noted = note_starts(self.serverapp.web_app.settings)
@@ -297,7 +314,7 @@ class JupyterAuthz(ExtensionApp):
         noted.on_move = partial(revise, asks_hook=False)
         if isinstance(self.serverapp.identity_provider, AccountsIdentityProvider):
             self.serverapp.identity_provider.observe(lambda _: revise(), "users")
-        if self.guard.policy is not None or hook.replaced() is not None:
+        if not self.guard.has_no_party:
             self.guard.require_tornados_way()
             sign_for_each_user(self.serverapp.contents_manager)
             configuration.keep_templates_from_contents(self.serverapp.web_app.settings["config"])
@@ -427,8 +444,13 @@ class JupyterAuthz(ExtensionApp):
             self.log.info(
                 "jupyter_authz | the hook %s guards every handler", hook.describe(replaced)
             )
-        if self.guard.policy is None and replaced is None:
+        if self.guard.callback is not None:
+            self.log.info(
+                "jupyter_authz | the callback %s is asked about every request",
+                hook.describe(self.guard.callback.function),
+            )
+        if self.guard.has_no_party:
             self.log.warning(
-                "jupyter_authz | no policy (c.JupyterAuthz.roles is None) and no hook: every "
+                "jupyter_authz | no policy (c.JupyterAuthz.roles is None), hook or callback: every "
                 "signed-in user may do everything, as without this extension"
             )

@@ -151,9 +151,9 @@ class Decision:
     reason
         One word for machines: ``allowed``, ``on-the-way`` (a directory that leads to something
         readable), ``transparent``, ``public``; or why it was denied:
-        ``no-role``, ``denied-by-role``, ``closed``, ``token``, ``membership``, ``hook``,
-        ``authorizer``,
-        ``cross-site``, ``unclassified``, ``error``.
+        ``callback``, ``redirect`` (which leads elsewhere), ``no-role``, ``denied-by-role``,
+        ``closed``, ``token``, ``membership``, ``hook``, ``authorizer``, ``cross-site``,
+        ``unclassified``, ``error``.
     question
         The question that decided, where there was one.
     rules

@@ -20,6 +20,7 @@ from traitlets import TraitError
 from jupyter_authz.accounts.settings import Accounts
 from jupyter_authz.errors import AuthzError, ConfigurationError
 from jupyter_authz.guard import hook
+from jupyter_authz.guard.callback import read_callback
 from jupyter_authz.identity import AccountsIdentityProvider
 from jupyter_authz.policy.garbage import keep_from_collection
 from jupyter_authz.policy.roles import read_memberships
@@ -32,6 +33,14 @@ if TYPE_CHECKING:
 HANG_UP: signal.Signals | None = getattr(signal, "SIGHUP", None)
 # What is looked at only when the server starts.
 _FIXED = ("resources",)
+_READ_AGAIN = (
+    "roles",
+    "base_permissions",
+    "groups",
+    "denied_status",
+    "hide_unreadable",
+    "authorize_callback",
+)
 # With fewer rules than these, looking for garbage costs more at once than it saves later.
 _MANY = 10_000
 # Seconds: what a reload takes away is taken away first, as looking for garbage halts the server.
@@ -154,6 +163,12 @@ class Reload:
             raise ConfigurationError(
                 "c.JupyterAuthz.roles is None, which would turn the policy off: expected roles"
             )
+        if read_callback(extension.authorize_callback) is None and extension.guard.callback:
+            # INVARIANT: nor a callback. tests/test_reload.py::test_a_callback_is_read_again
+            raise ConfigurationError(
+                "c.JupyterAuthz.authorize_callback is None, which would turn it off: expected a "
+                "function"
+            )
         return policy
 
     def _read_server(self) -> ServerApp:
@@ -175,11 +190,12 @@ class Reload:
         assert guard is not None
         if users is not None:
             self._server.identity_provider.users = users  # type: ignore[attr-defined]
-        for name in ("roles", "base_permissions", "groups", "denied_status", "hide_unreadable"):
+        for name in _READ_AGAIN:
             setattr(self._extension, name, getattr(extension, name))
         guard.denied_status = extension.denied_status
         guard.hide_unreadable = extension.hide_unreadable
         guard.memberships = read_memberships(extension.groups)
+        guard.callback = read_callback(extension.authorize_callback)
         guard.enforce(policy)
 
     def _note(self, *, valid: bool, message: str) -> None:

@@ -245,3 +245,29 @@ def test_two_servers(tmp_path, configure):
         assert (done.returncode, "more than one server" in done.stderr) == (2, True)
         assert str(first) in done.stderr
         assert reload(tmp_path, f"--port={first}").returncode == 0
+
+
+CALLBACK = """
+def authorize(user_info, path):
+    return user_info["username"] in {names!r}
+
+c.JupyterAuthz.authorize_callback = authorize
+"""
+
+
+def test_a_callback_is_read_again(tmp_path, configure):
+    """Another one counts; one that is none, or is taken out, changes nothing."""
+    names = ["ann"]
+    both = (ANN, {**BOB, "allow": ["*"]})
+    path = configure(*both, more=CALLBACK.replace("{names!r}", repr(names)))
+    with serving(tmp_path, f"--config={path}") as port:
+        assert (contents(port, "ann"), contents(port, "bob")) == (200, 403)
+        names.append("bob")
+        configure(*both, more=CALLBACK.replace("{names!r}", repr(names)))
+        assert reload(tmp_path).returncode == 0
+        assert (contents(port, "ann"), contents(port, "bob")) == (200, 200)
+        for more in ("", "c.JupyterAuthz.authorize_callback = 'nowhere.function'\n"):
+            configure(BOB, more=more)
+            done = reload(tmp_path)
+            assert (done.returncode, "authorize_callback" in done.stderr) == (1, True)
+            assert (contents(port, "ann"), contents(port, "bob")) == (200, 200)

@@ -107,7 +107,7 @@ def deny(handler: RequestHandler, status: int, decision: Decision) -> None:
     decision
         As recorded.
     """
-    if _is_guest(handler) and _wants_page(handler) and decision.reason not in _FOR_ALL:
+    if _is_guest(handler) and wants_page(handler) and decision.reason not in _FOR_ALL:
         # As whoever is nobody: once they have signed in, they may.
         handler.set_status(302)
         login = handler.get_login_url()
@@ -118,10 +118,26 @@ def deny(handler: RequestHandler, status: int, decision: Decision) -> None:
     answer(handler, status, message, decision.reason, decision.id)
 
 
+def redirect(handler: RequestHandler, path: str) -> None:
+    """Lead elsewhere on this server.
+
+    Parameters
+    ----------
+    handler
+        Who answers.
+    path
+        Below the base URL, with a slash at its beginning.
+    """
+    handler.set_status(302)
+    handler.set_header("Cache-Control", "no-store")
+    handler.set_header("Location", handler.settings["base_url"].rstrip("/") + path)
+    RequestHandler.finish(handler)
+
+
 def deny_existence(handler: RequestHandler) -> None:
     """Answer as Jupyter Server does where nothing is."""
     handler.set_status(404)
-    if _wants_page(handler):
+    if wants_page(handler):
         JupyterHandler.write_error(handler, 404)  # type: ignore[arg-type]
     else:
         handler.set_header("Content-Type", "application/json")
@@ -149,7 +165,7 @@ def answer(
     """
     handler.set_status(status)
     handler.set_header("Cache-Control", "no-store")
-    if _wants_page(handler):
+    if wants_page(handler):
         handler.set_header("Content-Type", "text/html; charset=UTF-8")
         body = _page(handler, status, message, reason, decision)
     else:
@@ -158,7 +174,7 @@ def answer(
     RequestHandler.finish(handler, body)
 
 
-def _wants_page(handler: RequestHandler) -> bool:
+def wants_page(handler: RequestHandler) -> bool:
     """Whether the request comes from somebody who looks at pages."""
     # A door says that it is an instance of what it stands in for.
     if isinstance(handler, APIHandler | WebSocketHandler):

@@ -205,7 +205,7 @@ class Connections:
                 self._close(handler)
         await self._revise_replies(running)
         asks_hook, self._asks_hook = self._asks_hook, False
-        if asks_hook and hook.replaced() is not None:
+        if asks_hook and (hook.replaced() is not None or self._guard.callback is not None):
             # At once, and after the policy: one that takes its time delays nobody's revocation.
             await asyncio.gather(*(self._ask_hook(*one) for one in tuple(self._open.items())))
 
@@ -240,13 +240,17 @@ class Connections:
         # INVARIANT: what a hook says now counts for what is open, too.
         # tests/test_reload.py::test_a_hook_counts_for_what_is_open
         user = getattr(handler, "authz_user", None) or admission.user
-        admission.asker.current_user = user
+        asker = admission.asker
+        asker.current_user = user
 
         async def ask() -> bool:
+            guard = self._guard
+            found = await guard.ask_callback(asker, user, subject_of(user), ensure_async)
+            if not found.allowed or hook.replaced() is None:
+                return found.allowed
             if isinstance(handler, Limited):
                 await handler.authz_ask_hook(user)
             required = self._required.get(handler, ())
-            asker = admission.asker
             asked = [*admission.asked, *(one for each in required for one in each.questions)]
             return bool(await hook_agrees(asker, user, asked, self._guard.log, ensure_async))
 

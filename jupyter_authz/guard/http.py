@@ -5,6 +5,7 @@ Finds the route, has the door find out who asks, asks all parties, lets in or an
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tornado import routing, web
@@ -16,6 +17,7 @@ from jupyter_authz.errors import GuardError
 from jupyter_authz.guard import answers
 from jupyter_authz.guard import hook as hooks
 from jupyter_authz.guard.admission import admission_of
+from jupyter_authz.guard.callback import path_of
 from jupyter_authz.guard.connections import Connections
 from jupyter_authz.guard.credentials import hide_credentials
 from jupyter_authz.guard.crosssite import is_cross_site
@@ -34,7 +36,7 @@ from jupyter_authz.resources.table import WEBSOCKET
 from jupyter_authz.resources.types import COMPUTE, STARTED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
     from logging import Logger
 
     from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
@@ -42,6 +44,7 @@ if TYPE_CHECKING:
     from tornado.web import Application, RequestHandler
 
     from jupyter_authz.audit.record import Recorder
+    from jupyter_authz.guard.callback import Callback
     from jupyter_authz.guard.routes import Route
     from jupyter_authz.model import Subject
     from jupyter_authz.policy.engine import Policy
@@ -108,6 +111,8 @@ class Guard:
         # Those of a store, where there is one, and the groups of the configuration.
         self.people: People | None = None
         self.memberships: Mapping[str, tuple[str, ...]] = {}
+        # Of those who run the server.
+        self.callback: Callback | None = None
         # INVARIANT: until the policy has been read, nobody is let in.
         # tests/guard/test_install.py::test_nobody_is_let_in_before_the_policy_is_read
         self.ready = False
@@ -145,8 +150,13 @@ class Guard:
 
     @property
     def is_transparent(self) -> bool:
-        """Whether nothing is to be asked: no policy, no hook."""
-        return self.ready and self.policy is None and hooks.replaced() is None
+        """Whether nothing is to be asked: no policy, no hook, no callback."""
+        return self.ready and self.has_no_party
+
+    @property
+    def has_no_party(self) -> bool:
+        """Whether there is nobody who could deny anything."""
+        return self.policy is None and self.callback is None and hooks.replaced() is None
 
     # ------------------------------------------------------------------ the way in
 
@@ -323,6 +333,11 @@ class Guard:
             # tests/guard/test_install.py::test_an_error_while_deciding_denies
             self.deny_for_error(door, error, subject)
             return _ERROR
+        if decision.reason == "redirect":
+            if not door.has_answered:
+                door.start_answer()
+                answers.redirect(door, decision.rules[0])
+            return decision
         if not decision.allowed:
             self.deny(door, decision, subject)
             return decision
@@ -336,6 +351,18 @@ class Guard:
     async def _decide(self, door: Door, user: Any, subject: Subject) -> Decision:
         if not self.ready:
             return _ERROR
+        if self.callback is not None:
+            # INVARIANT: before anything else is looked at.
+            # tests/guard/test_callback.py::test_it_is_asked_about_everything
+            agreed = await self.ask_callback(door, user, subject, door.settle)
+            if agreed.reason == "redirect" and not answers.wants_page(door):
+                agreed = replace(agreed, reason="callback")
+            if not agreed.allowed:
+                return agreed
+        return await self._others_agree(door, user, subject)
+
+    async def _others_agree(self, door: Door, user: Any, subject: Subject) -> Decision:
+        """Ask the policy and the hook."""
         policy = self.policy
         asks = door.authz_route.row.asked(_verb(door))
         request = Request(door)
@@ -364,6 +391,25 @@ class Guard:
             if not decision.allowed:
                 return decision
         return agreed
+
+    async def ask_callback(
+        self,
+        handler: RequestHandler,
+        user: Any,
+        subject: Subject,
+        settle: Callable[[Any], Awaitable[Any]],
+    ) -> Decision:
+        """Ask the callback about a request, where there is one."""
+        if self.callback is None:
+            return AGREED
+        return await self.callback.decide(
+            path=path_of(handler.request.path, self.settings["base_url"]),
+            user=user,
+            subject=subject,
+            groups=self.groups_of(subject),
+            settle=settle,
+            log=self.log,
+        )
 
     def record(self, decision: Decision, subject: Subject | None, what: str) -> Decision:
         """Record a denial; give it with its id.

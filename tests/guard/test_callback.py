@@ -1,0 +1,332 @@
+"""The callback: asked about everything, believed only where it says True."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from people import allowing
+from tornado.httpclient import HTTPClientError
+from tornado.web import HTTPError
+
+from jupyter_authz.errors import ConfigurationError
+from jupyter_authz.guard.callback import local, path_of, read_callback, user_info
+from jupyter_authz.identity.subjects import subject_of
+
+PAGE = {"Accept": "text/html"}
+ASKED = []
+ADMINS = ["ann"]
+
+
+def everybody(user_info, path):
+    """Let all in, and note who asks for what."""
+    ASKED.append((user_info["username"], path))
+    return True
+
+
+def documented(user_info, page):
+    """Lead from the root to one's own; as in Panel's documentation."""
+    user = user_info["user"]
+    if page == "/":
+        if user in ADMINS:
+            return "/admin"
+        return "/user"
+    if user in ADMINS:
+        return True
+    return page.startswith("/user")
+
+
+def of_guests(user_info, path):
+    """Lead who is not signed in to the sign-in page; as in Panel's documentation."""
+    if user_info["user"] == "guest" and path == "/admin":
+        return "/login"
+    return True
+
+
+async def test_it_is_asked_about_everything(serve):
+    """Pages, files, API calls and websockets, with their paths, before anything is looked at."""
+    ASKED.clear()
+    be = serve(roles=[], authorize_callback=everybody)
+    be.write(a_txt="a")
+    ann = be("ann")
+    requests = [
+        ("GET", "api/contents/a.txt", "/api/contents/a.txt"),
+        ("PUT", "api/contents/a.txt", "/api/contents/a.txt"),
+        ("GET", "files/a.txt", "/files/a.txt"),
+        ("GET", "view/a.txt", "/view/a.txt"),
+        ("POST", "api/kernels", "/api/kernels"),
+        ("GET", "api/nothing", "/api/nothing"),
+        ("GET", "nothing", "/nothing"),
+        ("GET", "api/status", "/api/status"),
+    ]
+    for method, path, _ in requests:
+        await ann.fetch(method, path, None if method == "GET" else {})
+    with pytest.raises(HTTPClientError):
+        await ann.connect("api/kernels/00000000-0000-0000-0000-000000000000/channels")
+    paths = [path for *_, path in requests]
+    paths.append("/api/kernels/00000000-0000-0000-0000-000000000000/channels")
+    assert [("ann", path) for path in paths] == ASKED
+    # Signing in, and what pages are made of, is for all.
+    ASKED.clear()
+    assert await be().status("GET", "login") == 200
+    assert await ann.status("GET", "static/favicon.ico") in {200, 404}
+    assert await be().status("GET", "api/contents") == 403
+    assert ASKED == []
+
+
+async def test_both_must_agree(serve):
+    """The callback and the policy; without a policy the callback alone."""
+    be = serve(
+        roles=[allowing("read:contents!path=open/**", users=["ann", "bob"])],
+        authorize_callback=lambda user_info: user_info["username"] != "bob",
+    )
+    be.write(open__a_txt="a", closed__b_txt="b")
+    assert await be("ann").status("GET", "api/contents/open/a.txt") == 200
+    assert await be("ann").status("GET", "api/contents/closed/b.txt") == 403
+    reply = await be("bob").fetch("GET", "api/contents/open/a.txt")
+    assert (reply.code, json.loads(reply.body)["reason"]) == (403, "callback")
+
+
+async def test_alone(serve):
+    """Without roles everybody whom it lets in may do everything, and nobody else anything."""
+    be = serve(roles=None, authorize_callback=lambda user_info: user_info["name"] == "ann")
+    assert await be("ann").status("GET", "api/contents") == 200
+    assert await be("ann").status("POST", "api/contents", {"type": "file"}) == 201
+    assert await be("bob").status("GET", "api/contents") == 403
+    assert await be().status("GET", "api/contents") == 403
+
+
+@pytest.mark.parametrize(
+    "answer", [None, 1, "", "yes", [True], {"a": 1}, 0, b"/x", "http://other/", "//other/x"]
+)
+async def test_only_true_agrees(serve, caplog, answer):
+    """Whatever else it returns denies, and the log names the function; none is a blank page."""
+
+    def confused(user_info):
+        return answer
+
+    be = serve(roles=[allowing("*")], authorize_callback=confused)
+    reply = await be("ann").fetch("GET", "files/a.txt", headers=PAGE)
+    assert reply.code == 403
+    assert b"You may not do this" in reply.body
+    assert "confused" in caplog.text
+
+
+async def test_one_that_raises_denies(serve, caplog):
+    """Whatever it raises, also what says that something was cancelled."""
+    errors = [KeyError("user"), RecursionError(), asyncio.CancelledError(), HTTPError(404)]
+
+    def broken(user_info, path):
+        raise errors[0]
+
+    be = serve(roles=[allowing("*")], authorize_callback=broken)
+    while errors:
+        caplog.clear()
+        reply = await be("ann").fetch("GET", "api/contents")
+        assert (reply.code, json.loads(reply.body)["reason"]) == (403, "error")
+        assert "broken raised for '/api/contents'" in caplog.text
+        errors.pop(0)
+
+
+async def test_a_coroutine(serve):
+    """It is awaited; the coroutine itself is not taken for an answer."""
+
+    async def slowly(user_info, path):
+        await asyncio.sleep(0.01)
+        return user_info["username"] == "ann"
+
+    be = serve(roles=[allowing("*")], authorize_callback=slowly)
+    assert await be("ann").status("GET", "api/contents") == 200
+    assert await be("bob").status("GET", "api/contents") == 403
+
+
+async def test_what_it_is_told(serve):
+    """Who it is, by whoever says so; what a token claims is beside it, and replaces nothing."""
+    told = []
+    be = serve(
+        roles=None,
+        groups={"team": ["ann"]},
+        authorize_callback=lambda user_info: told.append(user_info) or True,
+    )
+    await be("ann:staff/a").status("GET", "api/status")
+    assert told == [
+        {
+            "username": "ann",
+            "user": "ann",
+            "name": "ann",
+            "groups": ["staff/a", "team"],
+            "kind": "user",
+        }
+    ]
+
+    class Claiming:
+        username = "ann"
+        display_name = "Ann"
+        claims = {"username": "root", "groups": ["manager"], "email": "ann@example.org"}  # noqa: RUF012
+
+    info = user_info(Claiming, subject_of("ann"), ("team",))
+    assert info["email"] == "ann@example.org"
+    assert (info["username"], info["name"], info["groups"]) == ("ann", "Ann", ["team"])
+
+
+async def test_the_documented_redirect(serve):
+    """Pages are led on; what is no page is denied, and so is what is not one's own."""
+    be = serve(roles=None, authorize_callback=documented)
+    base = be.base_url.rstrip("/")
+
+    async def got(name, path, **headers):
+        reply = await be(name).fetch("GET", path, headers=headers)
+        return reply.code, reply.headers.get("Location")
+
+    assert await got("ann", "", **PAGE) == (302, f"{base}/admin")
+    assert await got("bob", "", **PAGE) == (302, f"{base}/user")
+    assert await got("bob", "") == (403, None)
+    assert (await got("ann", "admin", **PAGE))[0] == 404
+    assert await got("bob", "admin", **PAGE) == (403, None)
+    assert await got("bob", "admin/", **PAGE) == (403, None)
+    assert (await got("bob", "user", **PAGE))[0] == 404
+
+
+async def test_a_guest_is_led_to_the_sign_in_page(serve):
+    """The sign-in page is public, so that it is no circle, whatever it would be asked about it."""
+    be = serve(
+        roles=None,
+        authorize_callback=lambda user_info: user_info["user"] == "ann" or "/login?next=%2F",
+    )
+    reply = await be("guest").fetch("GET", "admin", headers=PAGE)
+    assert (reply.code, reply.headers["Location"]) == (302, f"{be.base_url}login?next=%2F")
+
+
+async def test_the_documented_guest(serve):
+    """However the path is written."""
+    be = serve(roles=None, authorize_callback=of_guests)
+    for path in ("admin", "admin/", "%61dmin", "./admin"):
+        reply = await be("guest").fetch("GET", path, headers=PAGE)
+        assert (reply.code, reply.headers["Location"]) == (302, f"{be.base_url}login"), path
+    assert (await be("guest").fetch("GET", "other", headers=PAGE)).code == 404
+
+
+LEADS = {"/a": "/b", "/b": "/c", "/c": "/a", "/self": "/self/", "/on": "/a", "/fine": "/end"}
+
+
+async def test_circles(serve, caplog):
+    """Led to oneself or in a circle, one gets a page that says no."""
+
+    def around(user_info, path):
+        if path.startswith("/far"):
+            return f"{path}x"
+        return LEADS.get(path, True)
+
+    be = serve(roles=None, authorize_callback=around)
+    for path in ("a", "b", "c", "self", "on", "far"):
+        reply = await be("ann").fetch("GET", path, headers=PAGE)
+        assert (reply.code, b"You may not do this" in reply.body) == (403, True), path
+    assert "it leads in a circle" in caplog.text
+    assert "it leads on and on" in caplog.text
+    reply = await be("ann").fetch("GET", "fine", headers=PAGE)
+    assert (reply.code, reply.headers["Location"]) == (302, f"{be.base_url}end")
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "//other",
+        "/\\other",
+        "\\\\other",
+        "https://other/",
+        "https:/other",
+        "javascript:alert(1)",
+        "other",
+        "/a\r\nSet-Cookie: a=b",
+        "/\tother",
+        " /other",
+        "////other",
+        "/../other",
+        "",
+    ],
+)
+def test_where_one_is_not_led(target):
+    """Nothing that a browser could take for another server, or for no place at all."""
+    assert local(target) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "path"),
+    [
+        ("/base/", "/"),
+        ("/base", "/"),
+        ("/base/dash", "/dash"),
+        ("/base/dash/", "/dash"),
+        ("/base//dash///x/", "/dash/x"),
+        ("/base/%64ash", "/dash"),
+        ("/base/./dash", "/dash"),
+        ("/base/dash%2Fx", "/dash/x"),
+        ("/base/Dash", "/Dash"),
+        ("/base/dash%5Cx", "/dash/x"),
+        ("/base/../dash", None),
+        ("/base/dash/%2e%2e/x", None),
+        ("/base/dash%00", None),
+    ],
+)
+def test_spellings(url, path):
+    """One place has one spelling, so that comparing it is enough."""
+    assert path_of(url, "/base/") == path
+
+
+@given(st.text())
+def test_every_path_is_below(url):
+    """Whatever is sent, there is no way out, nor two slashes."""
+    found = path_of(f"/base/{url}", "/base/")
+    assert found is None or (found.startswith("/") and "//" not in found)
+    assert found is None or ".." not in found.split("/")
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (5, "expected a function of"),
+        ("nowhere.function", "cannot import 'nowhere.function'"),
+        ("os.nothing", "cannot import 'os.nothing'"),
+        ("os.sep", "expected a function of"),
+        (lambda: True, "got .*<lambda>"),
+        (lambda a, b, c: True, "got .*<lambda>"),
+        (lambda *, user_info: True, "got .*<lambda>"),
+    ],
+)
+def test_what_is_no_callback_stops_the_server(serve, value, expected):
+    """At the start, with what was expected."""
+    with pytest.raises(ConfigurationError, match=expected):
+        read_callback(value)
+    with pytest.raises(SystemExit):
+        serve(roles=[], authorize_callback=value)
+
+
+def test_forms():
+    """What takes two is given two; an import string is a function."""
+    assert read_callback(None) is None
+    assert read_callback("guard.test_callback.documented").takes_path
+    assert not read_callback(lambda user_info: True).takes_path
+    assert read_callback(lambda user_info, path="/": True).takes_path
+    assert read_callback(lambda *given: True).takes_path
+
+
+async def test_what_is_open(serve):
+    """When something changes it is asked anew about websockets that are open."""
+    allowed = {"ann", "bob"}
+    be = serve(
+        roles=[allowing("*")], authorize_callback=lambda user_info: user_info["name"] in allowed
+    )
+    ann, bob = [await be(name).connect("api/events/subscribe") for name in ("ann", "bob")]
+    allowed.discard("bob")
+    be.guard.connections.revise_soon()
+    began = time.monotonic()
+    assert await asyncio.wait_for(bob.read_message(), 5) is None
+    assert (bob.close_code, time.monotonic() - began < 1) == (1008, True)
+    with pytest.raises(asyncio.TimeoutError):
+        await asyncio.wait_for(ann.read_message(), 0.3)
+    ann.close()
+    bob.close()
