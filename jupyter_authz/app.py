@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
 from traitlets import Any as Anything
-from traitlets import Bool, Dict, Enum, List
+from traitlets import Bool, Dict, Enum, List, TraitError, Unicode, validate
 from traitlets.config import Application
 
 from jupyter_authz import configuration, server_files
@@ -17,6 +18,7 @@ from jupyter_authz.errors import AuthzError, ConfigurationError
 from jupyter_authz.guard import hook
 from jupyter_authz.guard.authorizer import PolicyAuthorizer
 from jupyter_authz.guard.callback import read_callback
+from jupyter_authz.guard.denied import DeniedPage, read_template
 from jupyter_authz.guard.frontends import offer_what_is_allowed
 from jupyter_authz.guard.http import Guard
 from jupyter_authz.guard.trust import sign_for_each_user
@@ -165,6 +167,31 @@ class JupyterAuthz(ExtensionApp):
         """,
     ).tag(config=True)
 
+    denied_template = Unicode(
+        help="""
+        A Jinja2 file for the page that people get who are not let in. It is given `title`,
+        `error_type`, `error`, `error_msg`, `status`, `user`, `action`, `resource`, `path`,
+        `decision` (the number under which the log explains it), `base_url`, `sign_out`, `account`
+        and `ask_for_access` (addresses, where there is one), and may extend `authz/denied.html` or
+        `authz/base.html`.
+
+        Example:
+
+            c.JupyterAuthz.denied_template = "/etc/jupyter/denied.html"
+        """,
+    ).tag(config=True)
+
+    ask_for_access = Unicode(
+        help="""
+        Where people ask for access who are not let in: an address that begins with `https://`,
+        `http://`, `mailto:` or `/`. The page that says so leads there.
+
+        Example:
+
+            c.JupyterAuthz.ask_for_access = "mailto:lab@example.org?subject=Access"
+        """,
+    ).tag(config=True)
+
     # What commands look at is never opened: where there is no store yet, none is made.
     opens_store = True
 
@@ -306,6 +333,7 @@ class JupyterAuthz(ExtensionApp):
         self._open_accounts()
         self.guard.memberships = read_memberships(self.groups)
         self.guard.callback = read_callback(self.authorize_callback)
+        self.guard.denied_page = self.read_denied_page()
         self.guard.enforce(policy)
         self._install_authorizer()
         noted = note_starts(self.serverapp.web_app.settings)
@@ -383,6 +411,27 @@ class JupyterAuthz(ExtensionApp):
             read_limits=partial(read_limits, grammar=grammar),
         )
 
+    def read_denied_page(self) -> DeniedPage:
+        """Read the page for those who are not let in.
+
+        Raises
+        ------
+        ConfigurationError
+            There is no such template, or it is none.
+        """
+        return DeniedPage(read_template(self.denied_template), self.ask_for_access)
+
+    @validate("ask_for_access")
+    def _address(self, proposal: Any) -> str:
+        address: str = proposal["value"]
+        is_here = address.startswith("/") and not address.startswith(("//", "/\\"))
+        if address and not is_here and not address.startswith(("https://", "http://", "mailto:")):
+            raise TraitError(
+                "c.JupyterAuthz.ask_for_access: expected an address that begins with https://, "
+                f"http://, mailto: or /, got {address!r}"
+            )
+        return address
+
     def _closed(self) -> Closed | None:
         """Give the files of the server, which contents may hold or have links to."""
         server = self.serverapp
@@ -395,10 +444,12 @@ class JupyterAuthz(ExtensionApp):
             *self.loaded_config_files,
             *self._files_of_others(),
         ]
-        databases = [self.accounts_settings.file]
+        # What is in a template runs in the server.
+        template = self.denied_template and str(Path(self.denied_template).expanduser().absolute())
+        own = [self.accounts_settings.file, template]
         closed = Closed(
             root,
-            server_files.trees(server, files, databases),
+            server_files.trees(server, files, own),
             server_files.searched(server, files),
         )
         note_own_files(server.contents_manager, closed)

@@ -40,6 +40,8 @@ _READ_AGAIN = (
     "denied_status",
     "hide_unreadable",
     "authorize_callback",
+    "denied_template",
+    "ask_for_access",
 )
 # With fewer rules than these, looking for garbage costs more at once than it saves later.
 _MANY = 10_000
@@ -163,6 +165,8 @@ class Reload:
             raise ConfigurationError(
                 "c.JupyterAuthz.roles is None, which would turn the policy off: expected roles"
             )
+        # What is wrong with it is found before anything is put in force.
+        extension.read_denied_page()
         if read_callback(extension.authorize_callback) is None and extension.guard.callback:
             # INVARIANT: nor a callback. tests/test_reload.py::test_a_callback_is_read_again
             raise ConfigurationError(
@@ -196,6 +200,7 @@ class Reload:
         guard.hide_unreadable = extension.hide_unreadable
         guard.memberships = read_memberships(extension.groups)
         guard.callback = read_callback(extension.authorize_callback)
+        guard.denied_page = extension.read_denied_page()
         guard.enforce(policy)
 
     def _note(self, *, valid: bool, message: str) -> None:

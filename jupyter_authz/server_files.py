@@ -34,7 +34,7 @@ def trees(
     configured
         The configuration files that were read.
     own
-        Databases of this package.
+        Databases and templates of this package.
     """
     for file in configured:
         # traitlets replaces any suffix by those that it knows.

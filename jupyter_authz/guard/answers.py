@@ -8,9 +8,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
-from jupyter_server.utils import url_path_join
 from tornado.httputil import url_concat
 from tornado.web import RequestHandler
 from tornado.websocket import WebSocketHandler
@@ -20,10 +18,6 @@ from jupyter_authz.model import GUEST
 if TYPE_CHECKING:
     from jupyter_authz.model import Decision, Question
 
-_TEMPLATES = Environment(loader=PackageLoader("jupyter_authz", "templates"), autoescape=True)
-
-# Of the web application, where accounts are kept in a store.
-_ACCOUNTS = "jupyter_authz_service"
 # As RFC 6455 has it for what goes against a policy.
 POLICY_VIOLATION = 1008
 
@@ -115,7 +109,7 @@ def deny(handler: RequestHandler, status: int, decision: Decision) -> None:
         RequestHandler.finish(handler)
         return
     message = _OTHER_MESSAGES.get(decision.reason) or sentence(decision.question)
-    answer(handler, status, message, decision.reason, decision.id)
+    answer(handler, status, message, decision.reason, decision.id, decision.question)
 
 
 def redirect(handler: RequestHandler, path: str) -> None:
@@ -145,8 +139,13 @@ def deny_existence(handler: RequestHandler) -> None:
     RequestHandler.finish(handler)
 
 
-def answer(
-    handler: RequestHandler, status: int, message: str, reason: str | None, decision: str = ""
+def answer(  # noqa: PLR0913, PLR0917 - what there is to say
+    handler: RequestHandler,
+    status: int,
+    message: str,
+    reason: str | None,
+    decision: str = "",
+    question: Question | None = None,
 ) -> None:
     """Answer with a page or with JSON, whichever the client reads.
 
@@ -162,12 +161,23 @@ def answer(
         For a program.
     decision
         Id under which the log explains it.
+    question
+        What was denied, where it was one.
     """
     handler.set_status(status)
     handler.set_header("Cache-Control", "no-store")
     if wants_page(handler):
         handler.set_header("Content-Type", "text/html; charset=UTF-8")
-        body = _page(handler, status, message, reason, decision)
+        guard = handler.settings["jupyter_authz_guard"]
+        body = guard.denied_page.render(
+            handler,
+            status=status,
+            message=message,
+            reason=reason,
+            decision=decision,
+            question=question,
+            log=guard.log,
+        )
     else:
         handler.set_header("Content-Type", "application/json")
         body = json.dumps({"message": message, "reason": reason, "decision": decision})
@@ -186,35 +196,6 @@ def wants_page(handler: RequestHandler) -> bool:
 def _is_guest(handler: RequestHandler) -> bool:
     user = getattr(handler, "_jupyter_current_user", None)
     return getattr(user, "kind", None) == GUEST
-
-
-def _page(
-    handler: RequestHandler, status: int, message: str, reason: str | None, decision: str
-) -> str:
-    base_url = handler.settings["base_url"]
-    provider = handler.settings.get("identity_provider")
-    user = getattr(handler, "_jupyter_current_user", None)
-    can_sign_out = user is not None and getattr(provider, "logout_available", False)
-    has_account = user is not None and _ACCOUNTS in handler.settings and provider is not None
-    return _TEMPLATES.get_template("authz/denied.html").render(
-        title="Not allowed",
-        status=status,
-        message=message,
-        decision=decision,
-        user=getattr(user, "display_name", None) or getattr(user, "username", None),
-        base_url=base_url,
-        logo=url_path_join(base_url, "static", "logo/logo.png"),
-        icon=url_path_join(base_url, "static", "favicon.ico"),
-        account=url_path_join(base_url, "authz", "profile") if has_account else None,
-        sign_out=url_path_join(base_url, "logout") if can_sign_out else None,
-        # Followed from our own page, the same link is no longer another site's.
-        continue_to=_here(handler) if reason == "cross-site" else None,
-    )
-
-
-def _here(handler: RequestHandler) -> str:
-    """Give the address that was asked for, on this server: `//host` would be another's."""
-    return "/" + (handler.request.uri or "").lstrip("/\\")
 
 
 def nothing(*_: Any, **__: Any) -> None:

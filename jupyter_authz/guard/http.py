@@ -21,6 +21,7 @@ from jupyter_authz.guard.callback import path_of
 from jupyter_authz.guard.connections import Connections
 from jupyter_authz.guard.credentials import hide_credentials
 from jupyter_authz.guard.crosssite import is_cross_site
+from jupyter_authz.guard.denied import DeniedPage
 from jupyter_authz.guard.door import Door, door_class
 from jupyter_authz.guard.entrance import Entrance
 from jupyter_authz.guard.parties import AGREED, hook_agrees, policy_agrees
@@ -113,6 +114,7 @@ class Guard:
         self.memberships: Mapping[str, tuple[str, ...]] = {}
         # Of those who run the server.
         self.callback: Callback | None = None
+        self.denied_page = DeniedPage()
         # INVARIANT: until the policy has been read, nobody is let in.
         # tests/guard/test_install.py::test_nobody_is_let_in_before_the_policy_is_read
         self.ready = False

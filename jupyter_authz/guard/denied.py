@@ -1,0 +1,156 @@
+"""The page for those who are not let in: from the operator's template, or else from this package's.
+
+Beside `guard.answers`, which answers with it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, TemplateError
+from jupyter_server.utils import url_path_join
+
+from jupyter_authz.errors import ConfigurationError
+from jupyter_authz.model import values_of
+
+if TYPE_CHECKING:
+    from logging import Logger
+
+    from jinja2 import Template
+    from tornado.web import RequestHandler
+
+    from jupyter_authz.model import Question
+
+_OWN = PackageLoader("jupyter_authz", "templates")
+_DEFAULT = Environment(loader=_OWN, autoescape=True).get_template("authz/denied.html")
+# Of the web application, where accounts are kept in a store.
+_ACCOUNTS = "jupyter_authz_service"
+_TITLE = "Not allowed"
+
+
+class DeniedPage:
+    """Shows to a person that they were not let in, why, and where to go from there.
+
+    Parameters
+    ----------
+    template
+        Of whoever runs the server; None is this package's.
+    ask_for_access
+        Where people ask for access: an address of a page or of a mailbox.
+    """
+
+    def __init__(self, template: Template | None = None, ask_for_access: str = "") -> None:
+        self._template = template
+        self._ask_for_access = ask_for_access
+
+    def render(  # noqa: PLR0913 - by name
+        self,
+        handler: RequestHandler,
+        *,
+        status: int,
+        message: str,
+        reason: str | None,
+        decision: str,
+        question: Question | None,
+        log: Logger,
+    ) -> str:
+        """Give the page.
+
+        Parameters
+        ----------
+        handler
+            Who answers.
+        status
+            HTTP status.
+        message
+            A sentence for a person.
+        reason
+            One word for programs.
+        decision
+            Id under which the log explains it; empty where nothing was decided.
+        question
+            What was denied, where it was one.
+        log
+            Told where the operator's template fails.
+        """
+        shown = _shown(handler, question)
+        shown |= {
+            "status": status,
+            "title": _TITLE,
+            "error_type": reason or "refused",
+            "error": _TITLE,
+            "error_msg": message,
+            "message": message,
+            "decision": decision,
+            "ask_for_access": self._ask_for_access,
+            # Followed from our own page, the same link is no longer another site's.
+            "continue_to": _here(handler) if reason == "cross-site" else None,
+        }
+        if self._template is not None:
+            try:
+                return self._template.render(shown)
+            except Exception:
+                # INVARIANT: tests/guard/test_denied.py::test_a_template_that_fails
+                log.exception("jupyter_authz | c.JupyterAuthz.denied_template: cannot be shown")
+        return _DEFAULT.render(shown)
+
+
+def read_template(path: str) -> Template | None:
+    """Read the template that was configured.
+
+    Parameters
+    ----------
+    path
+        Of a Jinja2 file; nothing is none. It may extend ``authz/base.html`` or
+        ``authz/denied.html``, and include what is beside it.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such file, or it is no template.
+    """
+    if not path:
+        return None
+    file = Path(path).expanduser().absolute()
+    if not file.is_file():
+        raise ConfigurationError(
+            f"c.JupyterAuthz.denied_template: expected the path of a Jinja2 file, got {path!r}: "
+            f"there is no file {file}"
+        )
+    loader = ChoiceLoader([FileSystemLoader(file.parent), _OWN])
+    try:
+        return Environment(loader=loader, autoescape=True).get_template(file.name)
+    except (TemplateError, UnicodeDecodeError) as error:
+        line = getattr(error, "lineno", None)
+        where = f"{file}, line {line}" if line else str(file)
+        raise ConfigurationError(
+            f"c.JupyterAuthz.denied_template: {where}: {error}: expected a Jinja2 template"
+        ) from error
+
+
+def _shown(handler: RequestHandler, question: Question | None) -> dict[str, Any]:
+    """Give what is known of who was denied what, and where they may go."""
+    base_url = handler.settings["base_url"]
+    provider = handler.settings.get("identity_provider")
+    user = getattr(handler, "_jupyter_current_user", None)
+    can_sign_out = user is not None and getattr(provider, "logout_available", False)
+    has_account = user is not None and _ACCOUNTS in handler.settings and provider is not None
+    paths = values_of(question.resource.path) if question is not None else None
+    return {
+        "user": getattr(user, "display_name", None) or getattr(user, "username", None),
+        "action": question.action if question is not None else None,
+        "resource": question.resource.type if question is not None else None,
+        # Its own, and not where it leads.
+        "path": paths[0] if paths else None,
+        "base_url": base_url,
+        "logo": url_path_join(base_url, "static", "logo/logo.png"),
+        "icon": url_path_join(base_url, "static", "favicon.ico"),
+        "account": url_path_join(base_url, "authz", "profile") if has_account else None,
+        "sign_out": url_path_join(base_url, "logout") if can_sign_out else None,
+    }
+
+
+def _here(handler: RequestHandler) -> str:
+    """Give the address that was asked for, on this server: `//host` would be another's."""
+    return "/" + (handler.request.uri or "").lstrip("/\\")
