@@ -108,12 +108,15 @@ class Question(NamedTuple):
     enough
         Pairs of action and type, any of which is enough for the policy: what comes later, the
         messages of a websocket, is limited to what is allowed.
+    instead
+        Another question, which is enough, too.
     """
 
     action: Action
     resource: Resource
     scope: Scope = "this"
     enough: tuple[tuple[Action, str], ...] = ()
+    instead: Question | None = None
 
     @property
     def label(self) -> str:

@@ -23,7 +23,8 @@ from jupyter_authz.identity.subjects import subject_of
 from jupyter_authz.model import Decision, Question, Resource
 from jupyter_authz.resources.links import with_targets
 from jupyter_authz.resources.messages import needed
-from jupyter_authz.resources.running import kernel_attributes, sessions
+from jupyter_authz.resources.running import dashboard_of, kernel_attributes, sessions
+from jupyter_authz.resources.table import as_path
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -77,8 +78,13 @@ class KernelChannels(Limited):
         return found._replace(path=with_targets(self.contents_manager, found.path))
 
     def authz_highest(self, policy: Policy) -> Action | None:
-        """Give the most that is allowed; who may run saved cells may watch, too."""
+        """Give the most that is allowed; who may run saved cells may watch, too.
+
+        The kernel of a dashboard takes what its widgets send of whoever has opened it.
+        """
         found = super().authz_highest(policy)
+        if found in {None, "read"} and self._shows_dashboard(policy):
+            return "write"
         if found is None and self._may_run_cells(policy, self.authz_resource):
             return "read"
         return found
@@ -139,6 +145,15 @@ class KernelChannels(Limited):
             self._waiting.add(handled)
         elif message.type == "status" and message.content.get("execution_state") == "idle":
             self._waiting.discard(handled)
+
+    def _shows_dashboard(self, policy: Policy) -> bool:
+        username = self.authz_subject.username
+        path = dashboard_of(self.settings, self.path_kwargs["kernel_id"], username)
+        if path is None:
+            return False
+        known = with_targets(self.contents_manager, as_path(path))
+        question = Question("execute", Resource("voila", path=known))
+        return policy.decide(self.authz_subject, question).allowed
 
     # ------------------------------------------------------------------ comms
 

@@ -29,10 +29,10 @@ from jupyter_authz.guard.questions import questions
 from jupyter_authz.guard.routes import Routes, registering_package
 from jupyter_authz.guard.stands import standing_before
 from jupyter_authz.identity.subjects import subject_of
-from jupyter_authz.model import ACTIONS, GUEST, Decision, Question, Resource
+from jupyter_authz.model import ACTIONS, GUEST, Decision, Question, Resource, values_of
 from jupyter_authz.policy.subjects import all_groups
 from jupyter_authz.resources.requests import Request
-from jupyter_authz.resources.started import starter
+from jupyter_authz.resources.started import dashboard, starter
 from jupyter_authz.resources.table import WEBSOCKET
 from jupyter_authz.resources.types import COMPUTE, STARTED
 
@@ -348,6 +348,10 @@ class Guard:
             hide_credentials(door)
         if row.type in STARTED:
             starter.set(subject.username)
+        if row.type == "voila":
+            shown = values_of(door.authz_asked[0].resource.path)
+            # Its own path, before those that it leads to.
+            dashboard.set(shown[0] if shown else None)
         return decision
 
     async def _decide(self, door: Door, user: Any, subject: Subject) -> Decision:

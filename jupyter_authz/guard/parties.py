@@ -84,6 +84,8 @@ def decided(policy: Policy, subject: Subject, question: Question) -> Decision:
     for action, kind in question.enough:
         if policy.decide(subject, Question(action, question.resource._replace(type=kind), scope)):
             return AGREED
+    if question.instead is not None and policy.decide(subject, question.instead):
+        return AGREED
     return decision
 
 

@@ -62,7 +62,11 @@ async def questions(
                 continue
             if resolve and resource.path and OF_THE_SERVER not in resource.path:
                 resource = _with_targets(resource, door)
-            found.append(Question(ask.action, resource, ask.scope, ask.enough))
+            instead = None
+            if resolve and ask.instead is not None:
+                others = await questions([ask.instead], request, door, resolve=True)
+                instead = others[0] if others else None
+            found.append(Question(ask.action, resource, ask.scope, ask.enough, instead))
     return found
 
 

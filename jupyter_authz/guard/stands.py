@@ -9,6 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from jupyter_authz.guard.channels import KernelChannels
+from jupyter_authz.guard.dashboards import DashboardList
 from jupyter_authz.guard.events import EventStream
 from jupyter_authz.guard.frontends import OwnSettings, OwnWorkspaces
 from jupyter_authz.guard.lists import ContentsList, RunningList
@@ -34,6 +35,8 @@ _STANDS: Mapping[str, tuple[type[Stand], ...]] = {
     f"{_SERVICES}.kernels.websocket.KernelWebsocketHandler": (KernelChannels,),
     f"{_SERVICES}.events.handlers.SubscribeWebsocket": (EventStream,),
     "voila.static_file_handler.AllowListFileHandler": (Sandboxed,),
+    "voila.tornado.contentshandler.VoilaContentsHandler": (DashboardList,),
+    "voila.tornado.treehandler.TornadoVoilaTreeHandler": (DashboardList,),
     "jupyterlab_server.workspaces_handler.WorkspacesHandler": (OwnWorkspaces,),
     "jupyterlab_server.settings_handler.SettingsHandler": (OwnSettings,),
     "jupyterlab_server.translations_handler.TranslationsHandler": (OwnSettings,),

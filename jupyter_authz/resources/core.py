@@ -29,6 +29,7 @@ from jupyter_authz.resources.running import (
     kernel_at_path,
     kernel_attached,
     kernelspec,
+    own_dashboard,
     running_kernel,
     session,
     session_kernel,
@@ -376,6 +377,7 @@ ROWS = (
                     "channels",
                     finder=_KERNEL,
                     enough=(("read", "channels"), ("execute", "cells")),
+                    instead=Ask("execute", "voila", finder=own_dashboard(part("kernel_id"))),
                 ),
             )
         },

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_core.utils import ensure_async
 from traitlets import TraitError
 
+from jupyter_authz.identity.subjects import subject_of
 from jupyter_authz.resources.started import UNKNOWN, started
 from jupyter_authz.resources.table import as_name, as_path
 
@@ -79,6 +80,34 @@ def running_kernel(source: Source) -> Finder:
         return await _kernel_of(request, source) or None
 
     return finder
+
+
+def own_dashboard(source: Source) -> Finder:
+    """Find the notebook that a kernel was started for, by whoever asks, to show it as a dashboard.
+
+    Parameters
+    ----------
+    source
+        Id of the kernel.
+    """
+
+    async def finder(request: Request) -> Mapping[str, Any] | None:
+        username = subject_of(request.handler.current_user).username
+        path = dashboard_of(request.handler.settings, source(request), username)
+        return None if path is None else {"path": as_path(path)}
+
+    return finder
+
+
+def dashboard_of(settings: Mapping[str, Any], kernel_id: Any, username: str) -> str | None:
+    """Give the notebook that a kernel shows to somebody as a dashboard; None if it is no such."""
+    manager = settings["kernel_manager"]
+    if not kernel_id or kernel_id not in manager:
+        return None
+    # INVARIANT: a dashboard that another has opened is theirs.
+    # tests/guard/test_dashboards.py::test_the_kernel_of_a_dashboard
+    start = started(settings).of(manager.get_kernel(kernel_id))
+    return start.dashboard if start.owner == username else None
 
 
 def beside_kernel(source: Source, path: Source) -> Finder:

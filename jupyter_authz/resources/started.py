@@ -24,6 +24,9 @@ _SETTING = "jupyter_authz_started"
 # something for whoever asks sets it: a pool that is filled up on the occasion is nobody's.
 starter: ContextVar[str | None] = ContextVar("jupyter_authz_starter", default=None)
 
+# The notebook that the request under way shows as a dashboard.
+dashboard: ContextVar[str | None] = ContextVar("jupyter_authz_dashboard", default=None)
+
 # Of the session that a kernel is started for.
 _place: ContextVar[str | None] = ContextVar("jupyter_authz_place", default=None)
 
@@ -38,10 +41,13 @@ class Start(NamedTuple):
     path
         Where, as it was given: of the session that a kernel was started for, else of the kernel
         itself; the directory of a terminal. None is unknown.
+    dashboard
+        The notebook that a kernel was started to show, not to be worked in; else None.
     """
 
     owner: str | None = None
     path: str | None = None
+    dashboard: str | None = None
 
 
 UNKNOWN = Start()
@@ -86,7 +92,7 @@ class Started:
 
     def note(self, running: Any, path: str | None) -> None:
         """Note that a kernel or terminal has been started."""
-        self._running[running] = Start(starter.get(), path)
+        self._running[running] = Start(starter.get(), path, dashboard.get())
 
     def of(self, running: Any) -> Start:
         """Give how a kernel or terminal was started, by what stands for it."""
@@ -190,7 +196,8 @@ def _note_kernels(noted: Started, manager: Any) -> None:
             # gives by its id what others have started. tests/resources/test_started.py::
             # test_asking_for_a_kernel_again_does_not_make_it_ones_own
             if not ran_already and not (is_remote and given is not None):
-                noted.note(manager.get_kernel(kernel_id), _place.get() or kwargs.get("path"))
+                place = _place.get() or dashboard.get() or kwargs.get("path")
+                noted.note(manager.get_kernel(kernel_id), place)
             return kernel_id
 
         return start_kernel_noted

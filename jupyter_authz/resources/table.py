@@ -66,6 +66,8 @@ class Ask:
         Asked only if this gives something.
     enough
         As in `Question`; needs a stand that limits what comes later (see `guard.stands`).
+    instead
+        As in `Question`, where its finder finds something.
     """
 
     action: Action
@@ -80,6 +82,7 @@ class Ask:
     below: Callable[[Any, Value], Value] | None = None
     when: Source | None = None
     enough: tuple[tuple[Action, str], ...] = ()
+    instead: Ask | None = None
     # The question itself, where nothing in it depends on the request.
     question: Question | None = field(init=False, repr=False, compare=False)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyter_authz.resources.requests import part, relative
-from jupyter_authz.resources.running import kernel
+from jupyter_authz.resources.running import kernel, own_dashboard
 from jupyter_authz.resources.table import Ask, Row
 
 if TYPE_CHECKING:
@@ -17,8 +17,8 @@ def _listed(request: Request) -> Any:
     return part("path")(request) or ""
 
 
-# The listing is the application's own: it is given only to whom all of it may be shown.
-_LISTS = (Ask("read", "voila", path=_listed), Ask("read", "contents", path=_listed, tree=True))
+# Holds what its reader may open, see `guard.dashboards`.
+_LISTS = (Ask("execute", "voila", path=_listed, scope="way"),)
 
 ROWS = (
     # Starts a kernel and runs the notebook, whatever the verb says.
@@ -32,7 +32,22 @@ ROWS = (
     Row(
         "voila.shutdown_kernel_handler.VoilaShutdownKernelHandler",
         "kernels",
-        asks={"POST": (Ask("write", "kernels", finder=kernel(part(0))),)},
+        asks={
+            "POST": (
+                Ask(
+                    "write",
+                    "kernels",
+                    finder=kernel(part(0)),
+                    instead=Ask("execute", "voila", finder=own_dashboard(part(0))),
+                ),
+            )
+        },
+    ),
+    # Runs the notebook cell by cell, once.
+    Row(
+        "voila.tornado.execution_request_handler.ExecutionRequestHandler",
+        "voila",
+        asks={"WS": (Ask("execute", "voila", finder=own_dashboard(part("kernel_id"))),)},
     ),
     Row("voila.static_file_handler.AllowListFileHandler", "contents", path=relative(part(0))),
     Row("voila.static_file_handler.TemplateStaticFileHandler", "ui"),

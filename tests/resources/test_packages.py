@@ -62,7 +62,7 @@ def test_paths_of_packages(real, verb, path, body):
 # Never for ada.
 REFUSED = [
     ("GET", "/voila/render/b/n.ipynb", None),
-    ("GET", "/voila", None),
+    ("GET", "/voila/tree/b", None),
     ("POST", "/voila/api/shutdown/00000000-0000-0000-0000-000000000000", {}),
     ("POST", "/git/a/content", {"filename": "../b/x.txt", "reference": {"special": "WORKING"}}),
     ("POST", "/nbdime/api/diff", {"base": "a/n.ipynb", "remote": "a/x.txt"}),
