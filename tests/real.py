@@ -26,6 +26,8 @@ CONFIGURATION = """
 import sys
 sys.path.insert(0, {here!r})
 c.ServerApp.jpserver_extensions = {{name: True for name in {extensions!r}}}
+# Of a package that is here for an example.
+c.ServerApp.jpserver_extensions["panel.io.jupyter_server_extension"] = False
 c.ServerApp.identity_provider_class = "jupyter_authz.AccountsIdentityProvider"
 c.AccountsIdentityProvider.users = {users!r}
 c.ServerApp.root_dir = {root!r}

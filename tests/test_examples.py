@@ -139,3 +139,63 @@ def test_a_configuration_with_people_in_it(tmp_path):
         "cy": [200, 403, 200],
         "dan": [403, 403, 200],
     }
+
+
+@pytest.fixture(scope="module")
+def dashboards(tmp_path_factory):
+    """Run the server of `examples/dashboards`."""
+    config = ROOT / "examples" / "dashboards" / "jupyter_server_config.py"
+    with serving(tmp_path_factory.mktemp("dashboards"), f"--config={config}") as port:
+        yield port
+
+
+MINE = {"ann": {"finance", "science"}, "bob": {"science"}, "cy": {"finance"}, "dan": set()}
+
+
+@pytest.mark.parametrize("team", ["finance", "science"])
+@pytest.mark.parametrize("name", list(MINE))
+def test_dashboards_of_a_team(dashboards, name, team):
+    """Notebooks and applications of a team, with all that belongs to them, are the team's."""
+    client = Client(dashboards, f"{name}-token")
+    notebook = {"finance": "Budget", "science": "Model"}[team]
+    expected = 200 if team in MINE[name] else 403
+    for path in (
+        f"voila/render/{team}/{notebook}.ipynb",
+        f"apps/{team}",
+        f"apps/{team}/metadata",
+        f"apps/{team}/autoload.js?bokeh-autoload-element=1",
+    ):
+        assert client.status("GET", path) == expected, path
+    assert (client.status("GET", f"apps/{team}/ws") == 403) is (expected == 403)
+    if expected == 200:
+        return
+    # In whatever way it is written.
+    encoded = f"%{ord(team[0]):02x}{team[1:]}"
+    for path in (
+        f"apps/{team}/",
+        f"apps//{team}",
+        f"apps/{encoded}",
+        f"apps/{team.title()}",
+        f"apps/static/../{team}",
+        f"apps/static/%2e%2e/{team}",
+        f"apps/{team}?a=/static/x",
+        f"voila/render/{team}/{notebook}.ipynb/",
+        f"voila/render/{encoded}/{notebook}.ipynb",
+        f"voila/tree/{team}",
+        f"voila/api/contents/{team}",
+        f"voila/files/{team}/{notebook}.ipynb",
+        f"api/contents/{team}",
+    ):
+        assert client.status("GET", path) in {403, 404}, path
+
+
+def test_what_belongs_to_all_applications(dashboards):
+    """The index of all is the manager's, what pages are made of is for those who have one."""
+    for name, mine in MINE.items():
+        client = Client(dashboards, f"{name}-token")
+        assert (client.status("GET", "apps/") == 200) is (name == "ann")
+        assert (client.status("GET", "apps/static/js/bokeh.min.js") == 200) is bool(mine)
+        assert client.status("GET", "voila/render/welcome/Welcome.ipynb") == 200
+    stranger = Client(dashboards)
+    page = stranger.request("GET", "apps/finance", headers={"Accept": "text/html"})
+    assert (page.status, page.headers["Location"]) == (302, "/login?next=%2Fapps%2Ffinance")

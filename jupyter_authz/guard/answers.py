@@ -16,6 +16,8 @@ from tornado.websocket import WebSocketHandler
 from jupyter_authz.model import GUEST
 
 if TYPE_CHECKING:
+    from tornado.httputil import HTTPServerRequest
+
     from jupyter_authz.model import Decision, Question
 
 # As RFC 6455 has it for what goes against a policy.
@@ -184,10 +186,25 @@ def answer(  # noqa: PLR0913, PLR0917 - what there is to say
     RequestHandler.finish(handler, body)
 
 
+def is_upgrade(request: HTTPServerRequest) -> bool:
+    """Whether a request is the handshake of a websocket."""
+    return bool(request.headers.get("Upgrade", "").lower() == "websocket")
+
+
+def is_for_programs(handler: RequestHandler) -> bool:
+    """Whether a request is for a program: an API, or a websocket.
+
+    Handlers of proxied applications take websockets and pages alike.
+    """
+    # A door says that it is an instance of what it stands in for.
+    if isinstance(handler, WebSocketHandler):
+        return is_upgrade(handler.request)
+    return isinstance(handler, APIHandler)
+
+
 def wants_page(handler: RequestHandler) -> bool:
     """Whether the request comes from somebody who looks at pages."""
-    # A door says that it is an instance of what it stands in for.
-    if isinstance(handler, APIHandler | WebSocketHandler):
+    if is_for_programs(handler):
         return False
     accepts = handler.request.headers.get("Accept", "")
     return handler.request.method in {"GET", "HEAD"} and "text/html" in accepts

@@ -20,7 +20,6 @@ from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado.httputil import HTTPHeaders
 from tornado.util import ObjectDict
 from tornado.web import Finish, HTTPError, RequestHandler, authenticated
-from tornado.websocket import WebSocketHandler
 
 from jupyter_authz.errors import GuardError
 from jupyter_authz.guard import answers, hook
@@ -143,7 +142,7 @@ class Door(JupyterHandler):
     @property
     def authz_is_api(self) -> bool:
         """Whether the handler answers programs, not people who look at pages."""
-        return isinstance(self, APIHandler | WebSocketHandler)
+        return answers.is_for_programs(self)
 
     @property
     def content_security_policy(self) -> str:

@@ -276,7 +276,7 @@ class Guard:
         admission = admission_of(handler)
         if admission is None:
             return
-        if isinstance(handler, WebSocketHandler) and _is_upgrade(request):
+        if isinstance(handler, WebSocketHandler) and answers.is_upgrade(request):
             self.connections.add(handler, admission)
         elif not handler._finished:  # noqa: SLF001 - as tornado's own
             self.connections.add_reply(handler, admission)
@@ -515,13 +515,9 @@ class Guard:
         return self.policy.decide(subject_of(user), question)
 
 
-def _is_upgrade(request: HTTPServerRequest) -> bool:
-    return bool(request.headers.get("Upgrade", "").lower() == "websocket")
-
-
 def _verb(door: Door) -> str:
     """Give the verb of a request; a websocket handshake is not the GET it looks like."""
     route, method = door.authz_route, door.request.method
     if not route.is_websocket or method != "GET":
         return method or ""
-    return WEBSOCKET if _is_upgrade(door.request) or "GET" not in route.row.asks else method
+    return WEBSOCKET if answers.is_upgrade(door.request) or "GET" not in route.row.asks else method
