@@ -199,3 +199,62 @@ def test_what_belongs_to_all_applications(dashboards):
     stranger = Client(dashboards)
     page = stranger.request("GET", "apps/finance", headers={"Accept": "text/html"})
     assert (page.status, page.headers["Location"]) == (302, "/login?next=%2Fapps%2Ffinance")
+
+
+@pytest.fixture
+def migrating(tmp_path):
+    """Give a function that runs one of the servers of `examples/migrating`, as a context."""
+
+    def run(name):
+        config = ROOT / "examples" / "migrating" / name / "jupyter_server_config.py"
+        return serving(tmp_path / name, f"--config={config}")
+
+    return run
+
+
+def seen(port, path):
+    """Give what each of the three gets."""
+    return [Client(port, f"{name}-token").status("GET", path) for name in ("ann", "bob", "cy")]
+
+
+def test_a_callback_with_a_users_file(migrating):
+    """Every name in it counts, not only the last; who is not in it is denied."""
+    with migrating("users_file") as port:
+        assert seen(port, "api/contents") == [200, 200, 403]
+        assert Client(port).status("GET", "api/contents") == 403
+
+
+def test_a_callback_with_path_lists(migrating):
+    """Whole segments, for users and for each of their groups."""
+    with migrating("path_lists") as port:
+        assert seen(port, "files/reports/a.txt") == [200, 200, 403]
+        assert seen(port, "files/reports2/a.txt") == [200, 403, 403]
+        assert seen(port, "files/finance/a.txt") == [200, 403, 200]
+        assert seen(port, "files/reports/../finance/a.txt") == [403, 403, 403]
+        assert seen(port, "files/reports%2F..%2Ffinance/a.txt") == [403, 403, 403]
+        assert seen(port, "api/status") == [200, 403, 403]
+
+
+def test_a_callback_with_redirects(migrating):
+    """From the root to one's own page, whatever is at its end; elsewhere only administrators."""
+    with migrating("redirects") as port:
+        for name, place in (("ann", "admin"), ("bob", "user")):
+            page = Client(port, f"{name}-token").request("GET", "", headers={"Accept": "text/html"})
+            location = f"/files/{place}/index.html"
+            assert (page.status, page.headers["Location"]) == (302, location)
+            assert b"The page for" in Client(port, f"{name}-token").request("GET", location).body
+        assert seen(port, "files/admin/index.html") == [200, 403, 403]
+        assert seen(port, "files/user/index.html") == [200, 200, 200]
+        assert seen(port, "files/users/index.html") == [404, 403, 403]
+
+
+def test_an_extension_that_requires_members(migrating):
+    """Hierarchically, and by whole segments."""
+    with migrating("membership") as port:
+        assert seen(port, "api/grades") == [200, 200, 403]
+        given = [
+            Client(port, f"{name}-token").status("PUT", "api/grades", {"cy": 1})
+            for name in ("ann", "bob", "cy")
+        ]
+        assert given == [200, 403, 403]
+        assert Client(port, "bob-token").request("GET", "api/grades").json["grades"]["cy"] == 1
