@@ -58,6 +58,7 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
             {"email": True},
             offer="request_reset_password",
             is_public=True,
+            takes_address=True,
         ),
         "reset_password": Action(
             "reset_password",
@@ -67,14 +68,14 @@ ACTIONS: Mapping[str, Action] = MappingProxyType(
         ),
         "change_password": Action(
             "change_password",
-            {"password": True, "new_password": True},
+            {"password": False, "new_password": True},
             offer="change_password",
             takes_address=True,
             ends_session=True,
         ),
         "change_email": Action(
             "change_email",
-            {"password": True, "email": True},
+            {"password": False, "email": True},
             offer="change_email",
             takes_address=True,
         ),

@@ -54,6 +54,8 @@ class Administration(Overview):
         self._require(user)
 
         def change(writing: Writing) -> T:
+            if self._provider is not None:
+                secrets.require_session(writing, user.username, user.digest)
             turn = Turn(self._policy(), self._provider, user, writing)
             # INVARIANT: what is taken from somebody counts for what they do next, however soon.
             # tests/accounts/test_administration.py::test_two_at_once

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import select
 
 from jupyter_authz.accounts import people, tags
-from jupyter_authz.accounts.schema import GRANTS, USERS
+from jupyter_authz.accounts.schema import GRANTS, SESSIONS, USERS
 from jupyter_authz.errors import RefusedError
 from jupyter_authz.identity.subjects import subject_of
 from jupyter_authz.model import GUEST, Question, Resource, Subject
@@ -334,8 +334,13 @@ class Turn:
         if account is not None:
             # By a token nobody manages people.
             return account.hashed_password is not None
-        row = people.find(self._writing.connection, username)
-        return row is not None and row.state == people.ACTIVE and row.password is not None
+        connection = self._writing.connection
+        row = people.find(connection, username)
+        if row is None or row.state != people.ACTIVE:
+            return False
+        # Who has come by a link, and has set no password yet, is there all the same.
+        here = select(SESSIONS.c.id).where(SESSIONS.c.username == username)
+        return row.password is not None or connection.execute(here).first() is not None
 
     def _candidates(self, counts: Callable[[str, int | None], bool]) -> Iterator[str]:
         """Give who may be an administrator, whoever is most likely one first."""

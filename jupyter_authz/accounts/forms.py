@@ -90,7 +90,7 @@ class Form:
 _EMAIL = Field("email", "Address for mails", "email", "email")
 _NAME = Field("name", "Name", autocomplete="name", hint="What others see.", is_needed=False)
 _NOW = Field("password", "Your password now", "password", "current-password")
-_LENGTH = "At least {shortest} letters."
+_LENGTH = "At least {shortest} characters."
 LINK = Field("link", "", "hidden")
 
 # Of whoever is not signed in, by the last part of the address.
@@ -122,6 +122,7 @@ PUBLIC: Mapping[str, Form] = MappingProxyType(
             "to it.",
             "We send you a link with which you set another password.",
             (_EMAIL,),
+            takes_address=True,
         ),
         "reset": Form(
             "Set a password",

@@ -196,7 +196,7 @@ class Live:
 
     def _adopt(self, found: Snapshot) -> None:
         self.snapshot = found
-        self._next_end = found.next_end(time.time())
+        self._next_end = found.next_end(time.time(), self.settings.absolute_limit)
         self._tell()
 
     def _tell(self) -> None:

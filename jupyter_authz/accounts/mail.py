@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import smtplib
 import ssl
+from email.headerregistry import Address
 from email.message import EmailMessage
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -122,7 +123,9 @@ class SmtpMailer:
         """Send a mail."""
         message = EmailMessage()
         message["From"] = self._settings.mail_from
-        message["To"] = to
+        # INVARIANT: one mail is to one address, whatever that looks like.
+        # tests/accounts/test_rest.py::test_an_address_is_one
+        message["To"] = Address(addr_spec=to)
         message["Subject"] = subject
         # For programs that answer mails by themselves: not this one (RFC 3834).
         message["Auto-Submitted"] = "auto-generated"
@@ -140,4 +143,4 @@ class SmtpMailer:
                 server.starttls(context=context)
             if self._settings.mail_username:
                 server.login(self._settings.mail_username, self._password())
-            server.send_message(message)
+            server.send_message(message, to_addrs=[to])

@@ -112,10 +112,9 @@ class SignInPage(PublicPage):
 
     async def _do(self, name: str, form: Form, given: dict[str, Any]) -> None:
         del name
-        username = await getattr(self.service, form.method)(**given)
-        user = self.provider.known(username)
+        user = await getattr(self.service, form.method)(**given)
         await self.provider.begin_session(self, user)
-        self.log.info("jupyter_authz: %r signed in from %s", username, self.request.remote_ip)
+        self.log.info("jupyter_authz: %r signed in from %s", user.username, self.request.remote_ip)
         # INVARIANT: only to this server. tests/accounts/test_pages.py::test_no_open_redirect
         there = "".join(filter(str.isprintable, self.get_query_argument("next", "")))
         cast("Any", LoginFormHandler)._redirect_safe(  # noqa: SLF001 - Jupyter's rule

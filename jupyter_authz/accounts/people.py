@@ -130,6 +130,8 @@ def check_email(email: object) -> str:
     if (
         not isinstance(email, str)
         or not _EMAIL.fullmatch(email)
+        # In headers that is other text, in which there may be several addresses (RFC 2047).
+        or "=?" in email
         or max(len(email), len(email_key(email))) > _LONGEST_EMAIL
         or any(unicodedata.category(letter) in _UNSEEN for letter in email)
     ):

@@ -6,7 +6,7 @@ Part of the service; between the handlers, REST and pages alike, and the store.
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlalchemy import select
 
@@ -15,7 +15,8 @@ from jupyter_authz.accounts.schema import SESSIONS, TOKENS
 from jupyter_authz.errors import PolicyError, RefusedError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Concatenate, ParamSpec
 
     from sqlalchemy import Connection, Row
 
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from jupyter_authz.accounts.store import Writing
     from jupyter_authz.guard.http import Guard
     from jupyter_authz.identity import AccountUser
+
+    P = ParamSpec("P")
+
+T = TypeVar("T")
 
 _DAY = 24 * 60 * 60
 _MOST_DAYS = 36_500
@@ -59,6 +64,27 @@ class SessionsAndTokens:
         self.guard = guard
         self._log = guard.log
 
+    async def write_as(
+        self,
+        user: AccountUser,
+        operation: Callable[Concatenate[Writing, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """Change something in the name of somebody, whose session is still there.
+
+        Raises
+        ------
+        RefusedError
+            It has ended, or the operation refuses.
+        """
+
+        def change(writing: Writing) -> T:
+            secrets.require_session(writing, user.username, user.digest)
+            return operation(writing, *args, **kwargs)
+
+        return await self.live.write(change)
+
     async def sessions(self, user: AccountUser) -> list[dict[str, Any]]:
         """Give one's sessions, the last seen first."""
 
@@ -90,8 +116,8 @@ class SessionsAndTokens:
         """
         require_browser(user)
         kept = user.digest if keep and session_id is None else None
-        ended = await self.live.write(
-            secrets.end_sessions, user.username, kept=kept, session_id=session_id
+        ended = await self.write_as(
+            user, secrets.end_sessions, user.username, kept=kept, session_id=session_id
         )
         if session_id is not None and not ended:
             raise RefusedError("no-session", f"There is no session {session_id!r}.")
@@ -150,8 +176,11 @@ class SessionsAndTokens:
                     "bad-time", f"Expected a number of days from 1 on, got {days!r}."
                 )
             seconds = days * _DAY
-        if longest:
-            seconds = min(longest, longest if seconds is None else seconds)
+        if longest and seconds is not None and seconds > longest:
+            raise RefusedError(
+                "bad-time", f"Expected at most {longest // _DAY} days, got {days!r}."
+            )
+        seconds = seconds or longest or None
         expires = None if seconds is None else int(time.time()) + seconds
         given = people.check_text(name, "name of the token")
 
@@ -161,7 +190,7 @@ class SessionsAndTokens:
                 writing, user.username, given, permissions=limits, expires=expires
             )
 
-        token = await self.live.write(make)
+        token = await self.write_as(user, make)
         self._log.info("jupyter_authz | %r made the token %r", user.username, given)
         return token
 
@@ -187,4 +216,4 @@ class SessionsAndTokens:
             There is no such token.
         """
         require_browser(user)
-        await self.live.write(secrets.end_token, user.username, token_id)
+        await self.write_as(user, secrets.end_token, user.username, token_id)

@@ -6,6 +6,8 @@ Between the service, which writes them, and `mail`, which knows how they are sen
 from __future__ import annotations
 
 import asyncio
+import random
+import smtplib
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,7 @@ from jupyter_authz.accounts import people
 from jupyter_authz.errors import StoreLostError
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import Callable, Coroutine
     from logging import Logger
 
     from jupyter_authz.accounts.mail import Mailer
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 _MOST_MAILS = 5
 _HOUR = 3600
 _KEPT = 10_000
+# Seconds, between which chance chooses.
+_LATER = (0.05, 1.0)
 
 
 class Limit:
@@ -66,29 +70,44 @@ class Post:
         # A loop keeps no task alive by itself.
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def send(self, to: str, subject: str, text: str) -> None:
-        """Have a mail sent; nobody waits for it, nor learns whether there was one."""
-        if not self._mails.allows(people.email_key(to)):
+    def allows(self, to: str) -> bool:
+        """Whether one more mail may be sent to an address, which is counted."""
+        allowed = self._mails.allows(people.email_key(to))
+        if not allowed:
             self._log.warning("jupyter_authz | too many mails to %s within an hour, sent none", to)
-            return
+        return allowed
+
+    def send(self, to: str, subject: str, text: str) -> None:
+        """Have a mail sent, unless there were too many; nobody learns whether there was one."""
+        if self.allows(to):
+            self.deliver(to, subject, text)
+
+    def deliver(self, to: str, subject: str, text: str) -> None:
+        """Have a mail sent that was allowed; nobody waits for it."""
 
         async def send() -> None:
             try:
                 await asyncio.to_thread(self._mailer, to=to, subject=subject, text=text)
-            except Exception:  # noqa: BLE001 - whatever a mail server says
+            except (OSError, smtplib.SMTPException, UnicodeError) as error:
+                self._log.error("jupyter_authz | a mail to %s could not be sent: %s", to, error)
+            except Exception:  # noqa: BLE001 - of a mailer of the operator's
                 self._log.exception("jupyter_authz | a mail to %s could not be sent", to)
 
-        self.do_later(send())
+        self._begin(send())
 
-    def do_later(self, doing: Coroutine[Any, Any, None]) -> None:
-        """Do something in its own time: how long it takes tells nothing."""
+    def do_later(self, do: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do something in its own time: neither how long it takes nor what it holds up tells."""
 
         async def done() -> None:
+            await asyncio.sleep(random.SystemRandom().uniform(*_LATER))
             try:
-                await doing
+                await do()
             except StoreLostError as error:
                 self._log.error("jupyter_authz | nothing was sent: %s", error)
 
-        task = asyncio.ensure_future(done())
+        self._begin(done())
+
+    def _begin(self, doing: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.ensure_future(doing)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)

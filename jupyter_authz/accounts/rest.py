@@ -36,6 +36,7 @@ STATUSES: Mapping[str, int] = {
     "wrong-password": 403,
     "not-by-token": 403,
     "not-active": 403,
+    "signed-out": 403,
     "configured": 403,
     "not-offered": 404,
     "no-user": 404,
@@ -205,8 +206,7 @@ class Login(PublicHandler):
         said, provider = self.said(), self.provider
         address = self.request.remote_ip or ""
         if "link" in said:
-            username = await self.service.sign_in_by_link(**body_of(said, {"link": True}))
-            user = provider.known(username)
+            user = await self.service.sign_in_by_link(**body_of(said, {"link": True}))
         else:
             given = body_of(said, {"username": True, "password": True})
             if not all(isinstance(value, str) for value in given.values()):

@@ -45,7 +45,14 @@ def new_secret() -> tuple[str, bytes]:
 # ---------------------------------------------------------------------- sessions
 
 
-def begin_session(writing: Writing, username: str, *, address: str = "", agent: str = "") -> str:
+def begin_session(
+    writing: Writing,
+    username: str,
+    *,
+    address: str = "",
+    agent: str = "",
+    shown: str | None = None,
+) -> str:
     """Begin a session of a user and give its secret, for the cookie.
 
     Parameters
@@ -56,15 +63,21 @@ def begin_session(writing: Writing, username: str, *, address: str = "", agent: 
         Of an active user.
     address, agent
         Of the browser, by which people know it again.
+    shown
+        The hash of the password that they have shown to know, empty where there was none; None
+        where it is not the store's.
 
     Raises
     ------
     RefusedError
-        They are not active.
+        They are not active, or their password is another by now.
     """
-    # INVARIANT: who is blocked meanwhile gets no session.
+    # INVARIANT: who is blocked meanwhile gets no session, nor who knows what was the password.
     # tests/accounts/test_rest.py::test_who_is_blocked_signs_in_by_no_way
-    require_active(writing, username)
+    # tests/accounts/test_changes.py::test_an_old_password_opens_no_session
+    person = require_active(writing, username)
+    if shown is not None:
+        require_password(person, shown)
     secret, digest = new_secret()
     theirs = select(SESSIONS.c.digest).where(SESSIONS.c.username == username)
     known = list(writing.connection.scalars(theirs.order_by(SESSIONS.c.seen)))
@@ -82,6 +95,42 @@ def begin_session(writing: Writing, username: str, *, address: str = "", agent: 
     writing.connection.execute(insert(SESSIONS).values(row))
     writing.note(SESSION, digest.hex())
     return secret
+
+
+def require_password(row: Row[Any], shown: str) -> None:
+    """Require that a password is still what it was when somebody showed to know it.
+
+    Parameters
+    ----------
+    row
+        Of a user.
+    shown
+        Its hash; empty for none.
+
+    Raises
+    ------
+    RefusedError
+        It is another by now.
+    """
+    if (row.password or "") != shown:
+        raise RefusedError("wrong-password", "The password is not right.")
+
+
+def require_session(writing: Writing, username: str, digest: bytes | None) -> None:
+    """Require that a session of a user has not ended, before something is done in its name.
+
+    Raises
+    ------
+    RefusedError
+        It has, perhaps just now or on another server.
+    """
+    # INVARIANT: whoever has been signed out does nothing more, however soon.
+    # tests/accounts/test_changes.py::test_an_ended_session_changes_nothing
+    theirs = select(SESSIONS.c.id).where(
+        SESSIONS.c.digest == digest, SESSIONS.c.username == username
+    )
+    if digest is None or writing.connection.execute(theirs).first() is None:
+        raise RefusedError("signed-out", "You have been signed out. Please sign in again.")
 
 
 def require_active(writing: Writing, username: str) -> Row[Any]:

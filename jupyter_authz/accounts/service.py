@@ -16,6 +16,7 @@ from jupyter_authz.accounts.possessions import SessionsAndTokens, require_browse
 from jupyter_authz.accounts.post import Limit, Post
 from jupyter_authz.errors import RefusedError
 from jupyter_authz.identity.credentials import MAX_SECRET_LENGTH, check_password
+from jupyter_authz.identity.throttle import client_network
 from jupyter_authz.identity.workers import Workers
 from jupyter_authz.model import GUEST
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from jupyter_authz.guard.http import Guard
     from jupyter_authz.identity import AccountsIdentityProvider, AccountUser
 
-# Registrations from one client within an hour.
+# Registrations from one client within an hour, and links to set a password.
 _MOST_REGISTRATIONS = 20
 
 _HASHERS = Workers("hashes", threads=2, capacity=64)
@@ -60,6 +61,7 @@ class Service(SessionsAndTokens):
         self.provider = provider
         self.post = Post(mailer, guard.log)
         self._registrations = Limit(_MOST_REGISTRATIONS)
+        self._requests = Limit(_MOST_REGISTRATIONS)
         # Where people reach the server, with a slash at its end.
         self.public_url = ""
 
@@ -70,7 +72,7 @@ class Service(SessionsAndTokens):
         if not isinstance(password, str) or not least <= len(password) <= MAX_SECRET_LENGTH:
             raise RefusedError(
                 "bad-password",
-                f"Expected a password of {least} to {MAX_SECRET_LENGTH} letters.",
+                f"Expected a password of {least} to {MAX_SECRET_LENGTH} characters.",
             )
         return password
 
@@ -102,13 +104,18 @@ class Service(SessionsAndTokens):
             raise RefusedError("no-user", "This account is not one of the store.")
         return person
 
-    async def _require_password(self, user: AccountUser, password: object, address: str) -> None:
-        """Require that whoever is signed in knows the password, too."""
+    async def _require_password(self, user: AccountUser, password: object, address: str) -> str:
+        """Require that whoever is signed in knows the password, too; give its hash.
+
+        Who has none yet, as they have signed in by a link, knows all there is to know.
+        """
         person = self._requires_own(user)
         if self.provider is None or self._is_configured(user.username):
             raise RefusedError(
                 "configured", "This account is set up by those who run this server: ask them."
             )
+        if person.password is None:
+            return ""
         seconds = self.provider.throttle.begin(user.username, address)
         if seconds > 0:
             raise RefusedError(
@@ -119,6 +126,7 @@ class Service(SessionsAndTokens):
         if not await _HASHERS.run(check_password, person.password, given, dummies):
             raise RefusedError("wrong-password", "The password is not right.")
         self.provider.throttle.succeed(user.username, address)
+        return str(person.password)
 
     def _is_spoken_of(self, username: str) -> bool:
         """Whether roles or the configuration mention a name, however it is written."""
@@ -150,7 +158,7 @@ class Service(SessionsAndTokens):
         RefusedError
             The name is taken, or something is not of the form that it must have.
         """
-        if not self._registrations.allows(address):
+        if not self._registrations.allows(client_network(address)):
             raise RefusedError("too-often", "There were too many registrations. Try again later.")
         checked = people.check_new_username(username)
         mail = people.check_email(email)
@@ -167,9 +175,9 @@ class Service(SessionsAndTokens):
         def make(writing: Writing) -> str | None:
             other = people.find_by_email(writing.connection, mail)
             if other is not None and needs_link:
-                taken = people.find(writing.connection, checked)
-                if taken is not None:
-                    raise RefusedError("name-taken", f"The username {checked!r} is taken.")
+                # INVARIANT: what comes next is the same, whether or not the address is somebody's.
+                # tests/accounts/test_rest.py::test_whose_an_address_is
+                people.add(writing, checked, state=state, name=text, password=hashed)
                 return None
             people.add(writing, checked, state=state, name=text, email=mail, password=hashed)
             if not needs_link:
@@ -231,15 +239,21 @@ class Service(SessionsAndTokens):
 
     # ------------------------------------------------------------------ passwords
 
-    async def request_reset_password(self, *, email: object) -> None:
+    async def request_reset_password(self, *, email: object, address: str) -> None:
         """Have a link to set another password sent, if the address is somebody's.
 
         Raises
         ------
         RefusedError
-            It is no address.
+            It is no address, or too many were asked for.
         """
+        if not self._requests.allows(client_network(address)):
+            raise RefusedError("too-often", "There were too many requests. Try again later.")
         mail = people.check_email(email)
+        if not self.post.allows(mail):
+            # INVARIANT: what was sent stays good, however often somebody asks.
+            # tests/accounts/test_rest.py::test_asking_again_and_again
+            return
         person = await self.live.read(people.find_by_email, mail)
         if person is None or not _may_reset(person) or self._is_configured(person.username):
             return
@@ -258,7 +272,7 @@ class Service(SessionsAndTokens):
         async def answer() -> None:
             secret = await self.live.write(make)
             if secret is not None:
-                self.post.send(
+                self.post.deliver(
                     person.email,
                     "Your password",
                     f"Hello {person.name or person.username},\n\nto set another password, open\n\n"
@@ -266,7 +280,7 @@ class Service(SessionsAndTokens):
                     "your password stays as it is.\n",
                 )
 
-        self.post.do_later(answer())
+        self.post.do_later(answer)
 
     async def reset_password(self, *, link: object, password: object) -> str:
         """Set a password by a link; give the state of the account.
@@ -297,7 +311,7 @@ class Service(SessionsAndTokens):
         return await self.live.write(reset)
 
     async def change_password(
-        self, user: AccountUser, *, password: object, new_password: object, address: str
+        self, user: AccountUser, *, new_password: object, address: str, password: object = None
     ) -> None:
         """Change one's password; all sessions and tokens end, this one too.
 
@@ -306,13 +320,21 @@ class Service(SessionsAndTokens):
         RefusedError
             The password is not right, or the new one is too short.
         """
-        await self._require_password(user, password, address)
+        shown = await self._require_password(user, password, address)
         hashed = await self.hashed(new_password)
-        await self.live.write(people.set_password, user.username, hashed)
+
+        def change(writing: Writing) -> None:
+            # INVARIANT: tests/accounts/test_changes.py::test_an_old_password_changes_nothing
+            secrets.require_password(people.require(writing.connection, user.username), shown)
+            people.set_password(writing, user.username, hashed)
+
+        await self.write_as(user, change)
+        # With which they are signed in again.
+        user.shown = hashed
         self._log.info("jupyter_authz | %r changed the password", user.username)
 
     async def change_email(
-        self, user: AccountUser, *, password: object, email: object, address: str
+        self, user: AccountUser, *, email: object, address: str, password: object = None
     ) -> None:
         """Have a link sent to another address, which becomes one's own when it is followed.
 
@@ -322,10 +344,11 @@ class Service(SessionsAndTokens):
             The password is not right, or it is no address.
         """
         mail = people.check_email(email)
-        await self._require_password(user, password, address)
+        shown = await self._require_password(user, password, address)
 
         def make(writing: Writing) -> tuple[str | None, Any]:
             row = people.require(writing.connection, user.username)
+            secrets.require_password(row, shown)
             other = people.find_by_email(writing.connection, mail)
             if other is not None and other.username != user.username:
                 return None, row
@@ -334,7 +357,7 @@ class Service(SessionsAndTokens):
                 writing, user.username, secrets.CHANGE_EMAIL, seconds=seconds, email=mail
             ), row
 
-        secret, row = await self.live.write(make)
+        secret, row = await self.write_as(user, make)
         if secret is not None:
             self.post.send(
                 mail,
@@ -352,7 +375,7 @@ class Service(SessionsAndTokens):
 
     # ------------------------------------------------------------------ signing in by a link
 
-    async def sign_in_by_link(self, *, link: object) -> str:
+    async def sign_in_by_link(self, *, link: object) -> AccountUser:
         """Use a link to sign in once, and give whose it is.
 
         Raises
@@ -362,12 +385,19 @@ class Service(SessionsAndTokens):
         """
         secret = _text(link, "link")
 
-        def use(writing: Writing) -> str:
+        def use(writing: Writing) -> tuple[str, str]:
             row = secrets.use_link(writing, secret, secrets.SIGN_IN)
-            secrets.require_active(writing, row.username)
-            return str(row.username)
+            person = secrets.require_active(writing, row.username)
+            return str(row.username), person.password or ""
 
-        return await self.live.write(use)
+        username, shown = await self.live.write(use)
+        user = self.provider.known(username) if self.provider is not None else None
+        if user is None:
+            raise RefusedError("not-offered", "People sign in to this server in another way.")
+        if not self._is_configured(username):
+            # What has been changed meanwhile counts.
+            user.shown = shown
+        return user
 
     # ------------------------------------------------------------------ profile
 
@@ -382,12 +412,13 @@ class Service(SessionsAndTokens):
             "is_configured": self._is_configured(user.username),
         }
         if person is None:
-            return {**known, "email": None, "is_verified": False}
+            return {**known, "email": None, "is_verified": False, "has_password": False}
         return {
             **known,
             "name": person.name or user.display_name or user.username,
             "email": person.email,
             "is_verified": person.is_verified,
+            "has_password": person.password is not None,
         }
 
     async def change_profile(self, user: AccountUser, *, name: object) -> None:
@@ -403,7 +434,7 @@ class Service(SessionsAndTokens):
             raise RefusedError(
                 "configured", "This account is set up by those who run this server: ask them."
             )
-        await self.live.write(_rename, user.username, name)
+        await self.write_as(user, _rename, user.username, name)
 
 
 def _rename(writing: Writing, username: str, name: object) -> None:
@@ -415,7 +446,7 @@ def _may_reset(person: Any) -> bool:
 
 
 def _text(value: object, key: str) -> str:
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or not value.isprintable():
         raise RefusedError("bad-request", f"Expected a string as {key!r}.")
     return value
 

@@ -102,7 +102,7 @@ class Accounts(LoggingConfigurable):
         min=1,
         max=200,
         help="""
-        How many letters a password must have at least.
+        How many characters a password must have at least.
 
         Example:
 

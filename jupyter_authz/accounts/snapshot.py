@@ -141,12 +141,23 @@ class Snapshot:
     tokens: Mapping[bytes, Token] = field(repr=False)
     group_grants: Mapping[str, tuple[Grant, ...]]
 
-    def next_end(self, now: float) -> float | None:
-        """Give when the next grant ends, in seconds since 1970."""
+    def next_end(self, now: float, absolute_limit: float | None = None) -> float | None:
+        """Give when the next grant, token or session ends, in seconds since 1970.
+
+        Parameters
+        ----------
+        now
+            In seconds since 1970.
+        absolute_limit
+            After how many seconds a session ends in any case.
+        """
         held = (grant for some in self.group_grants.values() for grant in some)
         given = (grant for person in self.people.values() for grant in person.grants)
-        ends = [g.expires for some in (held, given) for g in some if g.expires and g.expires > now]
-        return min(ends, default=None)
+        ends: list[float | None] = [grant.expires for some in (held, given) for grant in some]
+        ends += [token.expires for token in self.tokens.values()]
+        if absolute_limit is not None:
+            ends += [session.created + absolute_limit for session in self.sessions.values()]
+        return min((end for end in ends if end is not None and end > now), default=None)
 
 
 EMPTY = Snapshot(Mark(0, ""), {}, {}, {}, {})

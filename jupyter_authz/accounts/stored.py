@@ -114,7 +114,9 @@ class StoreAccounts:
         if user.digest is not None:
             self._live.note_seen(user.digest)
 
-    async def begin_session(self, username: str, address: str, agent: str) -> str:
+    async def begin_session(
+        self, username: str, address: str, agent: str, shown: str | None
+    ) -> str:
         """Begin a session, and give its secret.
 
         Raises
@@ -122,7 +124,9 @@ class StoreAccounts:
         AuthzError
             They may not sign in, or the store cannot be reached.
         """
-        return await self._live.write(begin_known_session, username, address=address, agent=agent)
+        return await self._live.write(
+            begin_known_session, username, address=address, agent=agent, shown=shown
+        )
 
     async def end_session(self, user: AccountUser) -> None:
         """End the session of a browser."""
@@ -141,7 +145,9 @@ class StoreAccounts:
             self._ended.discard(user.digest)
 
 
-def begin_known_session(writing: Writing, username: str, *, address: str, agent: str) -> str:
+def begin_known_session(
+    writing: Writing, username: str, *, address: str, agent: str, shown: str | None = None
+) -> str:
     """Begin a session of somebody whom the store may not know yet: of the configuration, say."""
     people.know(writing, [username])
-    return secrets.begin_session(writing, username, address=address, agent=agent)
+    return secrets.begin_session(writing, username, address=address, agent=agent, shown=shown)

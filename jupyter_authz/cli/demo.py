@@ -94,6 +94,8 @@ class DemoCommand(AccountsCommand):
     def _served(self, directory: Path, four: Sequence[Somebody]) -> int:
         """Run the server until it is stopped."""
         os.environ.update(_environment(directory))
+        # What is configured there is not of this server.
+        os.environ.pop("JUPYTER_CONFIG_PATH", None)
         type(self).clear_instance()
         server = ServerApp.instance()
         page = "/lab" if find_spec("jupyterlab") else "/authz/profile"

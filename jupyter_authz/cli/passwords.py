@@ -49,7 +49,8 @@ def asked(settings: Accounts, *, from_stdin: bool, instead: str = "") -> str:
     if not least <= len(password) <= MAX_SECRET_LENGTH:
         raise RefusedError(
             "bad-password",
-            f"expected a password of {least} to {MAX_SECRET_LENGTH} letters, got {len(password)}",
+            f"expected a password of {least} to {MAX_SECRET_LENGTH} characters, "
+            f"got {len(password)}",
         )
     hashed: str = passwd(password)  # type: ignore[no-untyped-call]
     return hashed

@@ -452,6 +452,9 @@ class Guard:
                 answers.deny_existence(handler)
                 return
         elif isinstance(handler, WebSocketHandler) and handler.ws_connection is not None:
+            # INVARIANT: what a client goes on sending goes nowhere.
+            # tests/guard/test_requirements.py::test_a_client_that_does_not_close
+            handler.on_message = answers.nothing  # type: ignore[method-assign]
             handler.close(answers.POLICY_VIOLATION, "You may not do this on this server.")
             return
         answers.deny(handler, self.denied_status, recorded)

@@ -133,10 +133,15 @@ def requires_permission(
     pairs = _read(permission, given)
 
     def required(handler: Any, *args: Any, **kwargs: Any) -> Requirement:
-        found = {
-            key: value(handler, *args, **kwargs) if callable(value) else value
-            for key, value in given.items()
-        }
+        try:
+            found = {
+                key: value(handler, *args, **kwargs) if callable(value) else value
+                for key, value in given.items()
+            }
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
+            # What the request should say it does not.
+            handler.log.info("jupyter_authz | %s of %s: %r", permission, handler, error)
+            raise HTTPError(400, "The request does not say what it is about.") from error
         return Requirement(
             questions=tuple(
                 Question(action, _resource(handler, kind, found))  # type: ignore[arg-type]

@@ -27,7 +27,7 @@ from jupyter_authz.identity.login import (
     Refusal,
     waiting,
 )
-from jupyter_authz.identity.throttle import Throttle
+from jupyter_authz.identity.throttle import Throttle, Turns
 from jupyter_authz.identity.tokens import TokenFinder
 from jupyter_authz.identity.users import AccountUser
 from jupyter_authz.identity.workers import Workers
@@ -123,6 +123,9 @@ class AccountsIdentityProvider(IdentityProvider):
         self._password_workers = Workers(
             "passwords", threads=PASSWORD_THREADS, capacity=PASSWORD_QUEUE
         )
+        # INVARIANT: one client does not keep everybody else from signing in.
+        # tests/identity/test_login.py::test_one_client_leaves_turns_for_others
+        self._turns = Turns(PASSWORD_QUEUE * 3 // 4)
         # Of their own, so that wrong tokens do not keep people from signing in.
         self._token_workers = Workers("tokens", threads=1, capacity=TOKEN_QUEUE)
         self._adopt(build_index({}))
@@ -374,7 +377,8 @@ class AccountsIdentityProvider(IdentityProvider):
             request = handler.request
             agent = request.headers.get("User-Agent", "")
             address = request.remote_ip or ""
-            session = await self.stored.begin_session(user.username, address, agent)
+            shown = getattr(user, "shown", None)
+            session = await self.stored.begin_session(user.username, address, agent, shown)
         self.set_login_cookie(handler, user, session)
 
     async def end_session(self, handler: RequestHandler) -> None:
@@ -434,8 +438,14 @@ class AccountsIdentityProvider(IdentityProvider):
         AccountUser or Refusal
             A refusal is the same, and takes as long, whether there is such an account or not.
         """
-        if self._password_workers.is_full:
+        if self._password_workers.is_full or not self._turns.begin(address):
             return BUSY
+        try:
+            return await self._checked(username, password, address)
+        finally:
+            self._turns.end(address)
+
+    async def _checked(self, username: str, password: str, address: str) -> AccountUser | Refusal:
         seconds = self.throttle.begin(username, address)
         if seconds > 0:
             return waiting(seconds)
@@ -455,8 +465,17 @@ class AccountsIdentityProvider(IdentityProvider):
         if current.hashed_password != account.hashed_password:
             return WRONG
         self.throttle.succeed(username, address)
-        refusal = None if self.stored is None else self.stored.refusal(username)
-        return self._user(current, "user") if refusal is None else Refusal(403, refusal)
+        return self._let_in(current)
+
+    def _let_in(self, account: Account) -> AccountUser | Refusal:
+        """Give the user of an account whose password was right, if they may sign in."""
+        refusal = None if self.stored is None else self.stored.refusal(account.username)
+        if refusal is not None:
+            return Refusal(403, refusal)
+        user = self._user(account, "user")
+        if account.username not in self.accounts.accounts:
+            user.shown = account.hashed_password or ""
+        return user
 
     @validate("updatable_fields")
     def _nothing_to_update(self, proposal: Any) -> list[str]:
@@ -472,7 +491,7 @@ class AccountsIdentityProvider(IdentityProvider):
     def validate_security(self, app: Any, ssl_options: dict[str, Any] | None = None) -> None:
         """Warn of what leaves the server open, and of accounts that leave it closed to all."""
         super().validate_security(app, ssl_options)
-        if self.stored is not None:
+        if self.stored is not None or self.config.Accounts.get("enabled"):
             return
         index = self.accounts
         has_password = any(account.hashed_password for account in index.accounts.values())

@@ -169,6 +169,10 @@ class LoginHandler(LoginFormHandler):
         Only here: a request with a wrong token must not end the session of a browser.
         """
         provider = self.identity_provider
+        stored = getattr(provider, "stored", None)
+        if stored is not None and stored.is_lost:
+            # Nobody knows whom it signs in; it may be good again in a moment.
+            return
         cookie = self.get_cookie(provider.get_cookie_name(self))
         if cookie is not None and provider.get_user_cookie(self) is None:
             provider.clear_login_cookie(self)

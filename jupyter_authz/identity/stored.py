@@ -42,8 +42,20 @@ class StoredAccounts(Protocol):
     def note_seen(self, user: AccountUser) -> None:
         """Note that a session or token is used."""
 
-    async def begin_session(self, username: str, address: str, agent: str) -> str:
+    async def begin_session(
+        self, username: str, address: str, agent: str, shown: str | None
+    ) -> str:
         """Begin a session, and give its secret.
+
+        Parameters
+        ----------
+        username
+            Whose.
+        address, agent
+            Of the browser.
+        shown
+            The hash of the password that they have shown to know, empty where there was none;
+            None where it is not the store's.
 
         Raises
         ------

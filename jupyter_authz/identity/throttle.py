@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -111,6 +111,35 @@ class Throttle:
         for table in (self._free, self._waiting):
             while table and now - next(iter(table.values())).last >= FORGOTTEN_AFTER:
                 table.popitem(last=False)
+
+
+class Turns:
+    """How many attempts of one client are under way, so that some are left for others.
+
+    Parameters
+    ----------
+    most
+        Of one client.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._under_way: Counter[str] = Counter()
+
+    def begin(self, address: str) -> bool:
+        """Whether one more may begin, which is counted; then `end` is to be called."""
+        network = client_network(address)
+        if self._under_way[network] >= self._most:
+            return False
+        self._under_way[network] += 1
+        return True
+
+    def end(self, address: str) -> None:
+        """Count one less."""
+        network = client_network(address)
+        self._under_way[network] -= 1
+        if self._under_way[network] <= 0:
+            del self._under_way[network]
 
 
 def _delay(failures: int) -> float:

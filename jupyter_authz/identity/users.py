@@ -32,3 +32,5 @@ class AccountUser(User):
         super().__post_init__()  # type: ignore[no-untyped-call]
         # Of the session or token in the store; no field, which everybody is told.
         self.digest: bytes | None = None
+        # Of the password that was shown to be known, where it is one of the store; neither.
+        self.shown: str | None = None

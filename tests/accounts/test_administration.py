@@ -21,10 +21,11 @@ from sqlalchemy import insert
 from tornado.websocket import WebSocketHandler
 
 from jupyter_authz import AccountsIdentityProvider, new_token
-from jupyter_authz.accounts import grants, people, tags
+from jupyter_authz.accounts import grants, people, secrets, tags
 from jupyter_authz.accounts.rest import SETTING
 from jupyter_authz.accounts.schema import GROUPS, MEMBERSHIPS, USERS
 from jupyter_authz.accounts.store import EVERYTHING
+from jupyter_authz.identity.credentials import token_digest
 
 PASSWORD = "correct horse"
 HASHED = passwd(PASSWORD, algorithm="sha256")
@@ -706,6 +707,9 @@ async def test_two_at_once(start):
         first, second = await signed_in(be, one), await signed_in(be, other)
         administration = be.web_app.settings["jupyter_authz_administration"]
         users = [be.app.identity_provider.known(name) for name in (one, other)]
+        for user in users:
+            secret = await be.live.write(secrets.begin_session, user.username)
+            user.digest = token_digest(secret)
         done = await asyncio.gather(
             administration.take(users[0], role="boss", username=other),
             administration.take(users[1], role="boss", username=one),
@@ -925,3 +929,22 @@ async def test_with_another_identity_provider(serve, jp_server_config, tmp_path,
         assert await script.status("GET", "authz/admin/people") == 403
     finally:
         await live.stop()
+
+
+async def test_the_first_administrator_has_no_password_yet(start):
+    """Who has come by a link does not lock everybody out by one click."""
+    be = start(only("write:authz"), users={})
+
+    def make(writing):
+        people.add(writing, "first")
+        grants.give(writing, "boss", username="first", by="x", roles=["boss"])
+        return secrets.make_link(writing, "first", secrets.SIGN_IN, seconds=60)
+
+    link = await be.live.write(make)
+    first = Admin(be)
+    await first.fetch("GET", "login")
+    assert (await first.do("login", link=link))[0] == 200
+    which = {"username": "first"}
+    code, told = await first.does("person", "take", which, **which, role="boss")
+    assert (code, told[:6]) == (409, "Nobody")
+    assert (await first.see("people"))[0] == 200

@@ -151,7 +151,7 @@ async def test_a_store_that_is_lost(store, write, make_store, lose, caplog):
         assert live.people.may_act("ann")
         assert accounts.guest() is not None
         with pytest.raises(StoreLostError):
-            await accounts.begin_session("ann", "", "")
+            await accounts.begin_session("ann", "", "", None)
         await within(3, lambda: live.is_lost)
         assert time.monotonic() - began >= 1
         assert accounts.is_lost
@@ -171,7 +171,7 @@ async def test_a_store_that_is_lost(store, write, make_store, lose, caplog):
         await within(1, lambda: not live.is_lost)
         assert told[-1] is True
         assert accounts.user_of_session(secret).username == "ann"
-        await accounts.begin_session("ann", "", "")
+        await accounts.begin_session("ann", "", "", None)
     messages = [record.message for record in caplog.records if record.name == LOG.name]
     # Three lines, and not one at each look.
     assert [("counts for" in m, "nobody may" in m, "again" in m) for m in messages] == [
@@ -464,4 +464,4 @@ async def test_signing_out_and_blocking(store, write):
         assert accounts.user_of_token(token) is None
         assert not live.people.may_act("ann")
         with pytest.raises(RefusedError):
-            await accounts.begin_session("ann", "", "")
+            await accounts.begin_session("ann", "", "", None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from urllib.parse import quote
 
@@ -18,7 +19,7 @@ from jupyter_authz import AccountsIdentityProvider, new_token
 from jupyter_authz.accounts import people, secrets, tags
 from jupyter_authz.accounts.rest import SETTING
 from jupyter_authz.accounts.settings import OFFERS
-from jupyter_authz.errors import StoreLostError
+from jupyter_authz.errors import RefusedError, StoreLostError
 
 PASSWORD = "correct horse"
 OTHER = "battery staple"
@@ -288,7 +289,14 @@ async def test_whose_an_address_is(be):
     taken = await Browser(be).do("register", **registering(email="ANN@example.org"))
     free = await Browser(be).do("register", **registering(username="dora", email="d@example.org"))
     assert taken == free
-    assert "cy" not in be.live.snapshot.people
+    # And whatever they do next with the name that they chose.
+    seen = []
+    for name in ("cy", "dora"):
+        again = await Browser(be).do("register", **registering(username=name, email="x@x.org"))
+        signed = await Browser(be).do("login", username=name, password=PASSWORD)
+        seen.append((again[0], signed[0], signed[1]["message"]))
+    assert seen[0] == seen[1]
+    assert be.live.person("cy").email is None
     await until(lambda: len(mailbox.MAILS) == 2)
     known = await Browser(be).do("request_reset_password", email="ann@example.org")
     unknown = await Browser(be).do("request_reset_password", email="none@example.org")
@@ -621,7 +629,51 @@ async def test_a_store_that_is_lost_while_a_link_is_asked_for(be, monkeypatch, c
     monkeypatch.setattr(be.live, "write", lost)
     browser = Browser(be)
     assert (await browser.do("request_reset_password", email="ann@example.org"))[0] == 200
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(1.2)
     assert [r.getMessage() for r in caplog.records if "nothing was sent" in r.getMessage()] == [
         "jupyter_authz | nothing was sent: gone"
     ]
+
+
+async def test_asking_again_and_again(be):
+    """What was sent stays good; and whoever asks too often is told so."""
+    links = []
+    for _ in range(8):
+        await Browser(be).do("request_reset_password", email="ann@example.org")
+    await until(lambda: len(mailbox.MAILS) == 5)
+    await asyncio.sleep(1.2)
+    links = [re.search(r"link=(\w+)", text)[1] for _, _, text in mailbox.MAILS]
+    assert len(links) == 5
+    done = await Browser(be).do("reset_password", link=links[0], password=OTHER)
+    assert done == (200, {"state": "active"})
+    seen = [
+        (await Browser(be).do("request_reset_password", email=f"x{number}@example.org"))[0]
+        for number in range(14)
+    ]
+    assert (seen[0], seen[-1]) == (200, 429)
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        "=?utf-8?q?a=40e.com=2cb=40e.com?=@example.org",
+        "x@=?utf-8?q?example.org?=",
+        "a@example.org,b@example.org",
+        "a@example.org\r\nBcc: b@example.org",
+    ],
+)
+async def test_an_address_is_one(be, email):
+    """What mail programs would read as other text, or several addresses, is none."""
+    assert (await Browser(be).do("register", **registering(email=email)))[0] == 400
+    with pytest.raises(RefusedError):
+        people.check_email(email)
+
+
+async def test_signing_in_while_the_store_is_lost_keeps_the_cookie(be, monkeypatch):
+    """Whoever sees the sign-in page meanwhile is signed in again when the store is there again."""
+    ann = await signed_in(be)
+    monkeypatch.setattr(be.live, "_is_lost", True)
+    assert await ann.who() is None
+    assert await ann.status("GET", "login") == 200
+    monkeypatch.setattr(be.live, "_is_lost", False)
+    assert await ann.who() == "ann"

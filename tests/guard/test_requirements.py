@@ -97,7 +97,17 @@ class Stream(WebSocketHandler):
 
     def on_message(self, message):
         """Echo it."""
+        RAN.append(("message", message))
         self.write_message(message)
+
+
+class Saying(APIHandler):
+    """Takes the path from its body."""
+
+    @requires_permission("write:contents", path=lambda handler: handler.get_json_body()["path"])
+    def put(self):
+        """Say that it was."""
+        self.finish("{}")
 
 
 class Chosen(WebSocketHandler):
@@ -116,6 +126,7 @@ ROUTES = [
     (r"report/(.*)", Report),
     ("stream", Stream),
     ("chosen", Chosen),
+    ("saying", Saying),
 ]
 
 
@@ -236,6 +247,32 @@ async def test_a_websocket(be):
     assert await asyncio.wait_for(cy.read_message(), 5) is None
     assert (cy.close_code, time.monotonic() - began < 1) == (1008, True)
     cy.close()
+
+
+async def test_a_client_that_does_not_close(be):
+    """What it goes on sending after the refusal goes nowhere."""
+    RAN.clear()
+    stream = await asyncio.open_connection("127.0.0.1", be.client.port)
+    reader, writer = stream
+    writer.write(
+        f"GET {be.base_url}stream HTTP/1.1\r\nHost: 127.0.0.1:{be.client.port}\r\n"
+        "Authorization: token ann\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n".encode()
+    )
+    assert b"101" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 5)
+    for _ in range(5):
+        # A masked text frame that says "no".
+        writer.write(b"\x81\x82\0\0\0\0no")
+        await asyncio.sleep(0.05)
+    assert [what for what, _ in RAN] == []
+    writer.close()
+
+
+async def test_a_request_that_does_not_say(be):
+    """Nothing of what it is about can be found: it is a bad one, and runs nothing."""
+    for body in ("", "[]", "null", "{}", "no"):
+        assert await be("root").status("PUT", "saying", body) == 400
+    assert await be("root").status("PUT", "saying", {"path": "a"}) == 200
 
 
 async def test_messages(be):

@@ -12,6 +12,8 @@ import pytest
 from jupyter_server.utils import url_path_join
 
 from jupyter_authz.identity import accounts as accounts_module
+from jupyter_authz.identity.accounts import PASSWORD_QUEUE
+from jupyter_authz.identity.login import BUSY, WRONG
 
 
 def message(reply):
@@ -337,3 +339,18 @@ async def test_log_tells_who_tried(accounts, browser, caplog):
         for name in (r"'eve\nforged line'", repr("x" * 64))
     ]
     assert not [line for line in lines if "a secret" in line or accounts.password in line]
+
+
+async def test_one_client_leaves_turns_for_others(provider):
+    """Whoever tries as much as they can is refused before everybody else is."""
+    address, other = "192.0.2.1", "192.0.2.2"
+    begun = 0
+    while provider._turns.begin(address):
+        begun += 1
+    assert 0 < begun < PASSWORD_QUEUE
+    assert await provider.sign_in("ann", "wrong", address) is BUSY
+    assert await provider.sign_in("ann", "wrong", other) is WRONG
+    for _ in range(begun):
+        provider._turns.end(address)
+    assert await provider.sign_in("ann", "wrong", address) is WRONG
+    assert not provider._turns._under_way
