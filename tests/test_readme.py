@@ -16,6 +16,7 @@ from demonstration import serving_demo
 from serving import ROOT, Client, block, environment, serving
 from traitlets.config import Config
 
+from jupyter_authz import AccountsIdentityProvider
 from jupyter_authz.accounts import people
 from jupyter_authz.accounts.settings import Accounts
 from jupyter_authz.cli.execution import Execution
@@ -171,6 +172,37 @@ async def test_decorators_block_runs(serve):
     assert await be("ann:teacher/physics").status("GET", "grades") == 200
     assert await be("ann").status("PUT", "grades", {"path": "mine/a.txt"}) == 200
     assert await be("ann").status("PUT", "grades", {"path": "theirs/a.txt"}) == 403
+
+
+async def test_guests_block_lets_visitors_look(serve, jp_server_config, tmp_path, jp_asyncio_loop):
+    """Without signing in one sees the folder, the pages of a front end, and nothing else."""
+    config = configured(block("guests"))
+    jp_server_config.merge(config)
+    jp_server_config.ServerApp.identity_provider_class = AccountsIdentityProvider
+    jp_server_config.Accounts.url = f"sqlite:///{tmp_path / 'accounts.db'}"
+    jp_server_config.Accounts.enabled = True
+    jp_server_config.ServerApp.jpserver_extensions["jupyterlab"] = True
+    be = serve()
+    be.write(welcome__a_txt="a", other__b_txt="b")
+    visitor = be()
+    page = {"Accept": "text/html"}
+    assert await visitor.status("GET", "lab", headers=page) == 200
+    listing = await visitor.json("GET", "api/contents")
+    assert [entry["name"] for entry in listing["content"]] == ["welcome"]
+    assert await visitor.status("GET", "api/contents/welcome/a.txt") == 200
+    for path in (
+        "lab/api/settings",
+        "lab/api/workspaces",
+        "api/kernelspecs",
+        "api/status",
+        "api/me",
+    ):
+        assert await visitor.status("GET", path) == 200, path
+    assert await visitor.status("GET", "api/contents/other/b.txt") == 403
+    assert await visitor.status("POST", "api/kernels", {}) == 403
+    reply = await visitor.fetch("GET", "files/other/b.txt", headers=page)
+    assert (reply.code, "login" in reply.headers["Location"]) == (302, True)
+    await be.web_app.settings["jupyter_authz_service"].live.stop()
 
 
 def test_quoted_error_is_what_a_mistake_gives():

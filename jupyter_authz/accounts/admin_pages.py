@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timezone
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from jupyter_server.base.handlers import JupyterHandler
@@ -18,7 +19,7 @@ from tornado.web import HTTPError, authenticated
 from jupyter_authz.accounts import people
 from jupyter_authz.accounts.administration import Administration
 from jupyter_authz.accounts.deeds import DEEDS
-from jupyter_authz.accounts.page import REFERRER
+from jupyter_authz.accounts.page import REFERRER, sentence
 from jupyter_authz.accounts.rest import SETTING, STATUSES, AccountHandler
 from jupyter_authz.accounts.service import body_of
 from jupyter_authz.errors import RefusedError, StoreLostError
@@ -83,6 +84,8 @@ class AdminPage(JupyterHandler):
     page: ClassVar[str]
     # What is done there.
     deeds: ClassVar[tuple[str, ...]] = ()
+    # What was filled in, where it was refused.
+    kept: Mapping[str, str] = MappingProxyType({})
     # The argument that says whom or what the page is about.
     about: ClassVar[str] = ""
 
@@ -121,6 +124,8 @@ class AdminPage(JupyterHandler):
                     raise RefusedError("bad-request", f"Expected a {key}.")  # noqa: TRY301
             await getattr(self.administration, name)(self.current_user, **fields)
         except (RefusedError, StoreLostError) as error:
+            # What was typed is not lost.
+            self.kept = fields
             await self._answer(self._told(error))
         else:
             # Another page, so that nothing is done twice when it is loaded again.
@@ -134,7 +139,7 @@ class AdminPage(JupyterHandler):
     def _told(self, error: RefusedError | StoreLostError) -> str:
         if isinstance(error, RefusedError):
             self.set_status(_STATUSES.get(error.reason, 400))
-            return str(error)
+            return sentence(str(error))
         self.log.error("jupyter_authz | %s", error)
         self.set_status(503)
         return LOST.message
@@ -188,6 +193,7 @@ class AdminPage(JupyterHandler):
                 done=done.done if done is not None and not alert else "",
                 shown_end=shown_end,
                 states=_STATES,
+                kept=self.kept,
                 **{key: value for key, value in self.which().items() if key},
                 **shown,
             )
@@ -237,7 +243,8 @@ class PeoplePage(AdminPage):
         listed = await self.administration.people(
             self.current_user, **sought, number=page_number(self)
         )
-        return {"listed": listed, "sought": sought}
+        sends_links = self.settings[SETTING].provider is not None
+        return {"listed": listed, "sought": sought, "sends_links": sends_links}
 
 
 class PersonPage(AdminPage):

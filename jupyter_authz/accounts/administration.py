@@ -104,7 +104,11 @@ class Administration(Overview):
         if any(people.username_key(known) == key for known in self._accounts):
             raise RefusedError("name-taken", f"the username {username!r} is taken")
         is_invited = self._provider is not None
-        if is_invited or email:
+        if is_invited and not email:
+            raise RefusedError(
+                "bad-email", "An address is needed, to which the link for a password is sent."
+            )
+        if email:
             people.check_email(email)
 
         def add(writing: Writing) -> str | None:

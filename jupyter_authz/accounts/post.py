@@ -9,6 +9,7 @@ import asyncio
 import random
 import smtplib
 import time
+from email.errors import MessageError
 from typing import TYPE_CHECKING, Any
 
 from jupyter_authz.accounts import people
@@ -88,7 +89,7 @@ class Post:
         async def send() -> None:
             try:
                 await asyncio.to_thread(self._mailer, to=to, subject=subject, text=text)
-            except (OSError, smtplib.SMTPException, UnicodeError) as error:
+            except (OSError, smtplib.SMTPException, MessageError, ValueError) as error:
                 self._log.error("jupyter_authz | a mail to %s could not be sent: %s", to, error)
             except Exception:  # noqa: BLE001 - of a mailer of the operator's
                 self._log.exception("jupyter_authz | a mail to %s could not be sent", to)

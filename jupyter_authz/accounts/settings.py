@@ -284,6 +284,14 @@ class Accounts(LoggingConfigurable):
             )
         return url
 
+    @validate("mail_server")
+    def _host_and_port(self, proposal: Any) -> str:
+        server: str = proposal["value"]
+        host, colon, port = server.partition(":")
+        if server and (not host or (colon and not port.isdecimal())):
+            raise TraitError(f"c.Accounts.mail_server: expected host or host:port, got {server!r}")
+        return server
+
     @property
     def file(self) -> str | None:
         """The SQLite file that the store is, where it is one; told without what the extra has."""

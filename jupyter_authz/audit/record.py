@@ -51,9 +51,9 @@ class Recorder:
         who = subject.username if subject is not None else None
         why = "; ".join(recorded.rules) or _EXPLANATIONS.get(decision.reason, "")
         self._log.info(
-            "denied %r %s for %s: %s%s [decision %s]",
+            "denied %r %sfor %s: %s%s [decision %s]",
             who,
-            recorded.question.label if recorded.question is not None else "",
+            f"{recorded.question.label} " if recorded.question is not None else "",
             request,
             recorded.reason,
             f" ({why})" if why else "",

@@ -86,6 +86,10 @@ def _hash(text: str) -> str:
 
 
 def _groups(text: str) -> Sequence[str]:
+    if "," in text:
+        raise RefusedError(
+            "bad-group", f"expected groups with ';' between them, such as 'team/a;b', got {text!r}"
+        )
     given = [one.strip() for one in text.split(";") if one.strip()]
     return tags.read_tags(given) if given else ()
 

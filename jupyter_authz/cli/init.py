@@ -24,6 +24,8 @@ _CONFIGURATION = """\
 # Who may run code acts as the operating system user of the server, whatever is said of files here:
 # give `execute` to those whom you trust with that. Keep this file owned by somebody else.
 
+from pathlib import Path
+
 c = get_config()  # noqa: F821 - what Jupyter gives to this file
 
 # People sign in with accounts, which are managed on the pages below /authz/admin and with
@@ -42,8 +44,8 @@ c.Accounts.enabled = True
 # Without a mail server, mails are written to the server's log.
 # c.Accounts.mail_server = "mail.example.org:587"
 
-# What people see: the directory that the server is started in, if nothing is said here.
-# c.ServerApp.root_dir = "/srv/notebooks"
+# What people see. Not the directory of this file, which is nobody's through the server.
+c.ServerApp.root_dir = str(Path(__file__).resolve().parent / "files")
 
 # The policy. What no role allows is denied, and a deny beats every allow. `jupyter authz grant`
 # gives any of these roles to somebody by name, for good or for a time.
@@ -106,12 +108,18 @@ class InitCommand(AccountsCommand):
         except RefusedError as error:
             return self.told(REFUSED, error)
         status = REFUSED
+        # What people see: it has to be there, and stays as it is if it was.
+        files = path.parent / "files"
+        is_new = not files.exists()
         try:
+            files.mkdir(exist_ok=True)
             self.server_arguments = [*self.server_arguments, f"--config={path}"]
             status = super()._status()
         finally:
             if status != DONE:
                 path.unlink()
+                if is_new:
+                    files.rmdir()
         return status
 
     def _begin(self) -> Path:
@@ -120,7 +128,7 @@ class InitCommand(AccountsCommand):
             raise RefusedError("bad-option", "unexpected --config: the configuration is written")
         self.given.admin = self.given.admin or _asked()
         self.given.group = ADMINISTRATORS
-        directory = Path(self.given.directory or ".").absolute()
+        directory = Path(self.given.directory or ".").resolve()
         path = self.given.path = directory / FILE_NAME
         try:
             directory.mkdir(parents=True, exist_ok=True)

@@ -30,8 +30,10 @@ def add(task: Task, given: Namespace) -> Answer:
     limits = None if given.permission is None else _limits(task, given.permission)
     # No longer than the server lets people make one themselves.
     longest = task.settings.token_limit
-    wanted = [*([longest] if longest else []), *([given.days * DAY] if given.days else [])]
-    expires = int(time.time()) + min(wanted) if wanted else None
+    if longest and given.days and given.days * DAY > longest:
+        raise RefusedError("bad-time", f"expected at most {longest // DAY} days, got {given.days}")
+    seconds = given.days * DAY if given.days else longest
+    expires = int(time.time()) + seconds if seconds else None
     with task.store.writing() as writing:
         task.know(writing, given.username)
         token = secrets.make_token(

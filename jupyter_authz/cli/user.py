@@ -5,6 +5,7 @@ Right of `cli.task`; each function is one verb.
 
 from __future__ import annotations
 
+import os
 import shlex
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -38,6 +39,13 @@ def add(task: Task, given: Namespace) -> Answer:
         hashed = asked(task.settings, from_stdin=given.password_stdin, instead=" or --invite")
     state = people.INVITED if given.invite else people.ACTIVE
     with task.store.writing() as writing:
+        known = people.find(writing.connection, username)
+        if known is not None and known.state == people.DELETED and not given.again:
+            raise RefusedError(
+                "name-taken",
+                f"{username!r} was the name of somebody who was deleted: with --again it is given "
+                "again, with what still runs under it",
+            )
         people.add(
             writing,
             username,
@@ -188,10 +196,21 @@ def link(task: Task, given: Namespace) -> Answer:
                 raise RefusedError("bad-state", f"the account {given.username!r} is blocked")
         else:
             task.know(writing, given.username)
-            secrets.require_active(writing, given.username)
+            _require_sign_in(writing, given.username)
         kind = _INVITATION if given.invite else _SIGN_IN
         made = _link(task, writing, given.username, kind)
     return Answer({"username": given.username, **made}, _told(made))
+
+
+def _require_sign_in(writing: Writing, username: str) -> None:
+    """Require somebody who may sign in, and tell what else would be of use."""
+    if people.require(writing.connection, username).state == people.INVITED:
+        raise RefusedError(
+            "not-active",
+            f"the account {username!r} is invited: expected --invite, for a link with which they "
+            "set a password",
+        )
+    secrets.require_active(writing, username)
 
 
 def _link(task: Task, writing: Writing, username: str, kind: tuple[str, str]) -> dict[str, Any]:
@@ -216,8 +235,14 @@ def make_administrator(task: Task, given: Namespace) -> Answer:
     option = shlex.quote(f"--config={given.path}")
     program = "lab" if find_spec("jupyterlab") else "server"
     start = f"jupyter {program} {option}"
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        start += " --allow-root"
+    others = len(snapshot.read(task.store).people) - 1
+    there = f", in which there are {others} others already" if others else ""
+    kept = f"These are kept in {task.store.name}{there}."
     steps = (
-        f"Wrote {given.path}, and made {username!r}, who manages people. Start the server with",
+        f"Wrote {given.path}, and made {username!r}, who manages people. {kept}",
+        "Start the server with",
         start,
         f"and sign in with this link, which is good for once, until {told_time(made['expires'])}:",
         made["link"],

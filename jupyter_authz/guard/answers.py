@@ -56,7 +56,7 @@ _DEEDS = {
     ("execute", "config"): "load code for everybody on this server",
     ("write", "server"): "stop this server",
     ("execute", "server"): "stop this server",
-    ("write", "terminals"): "start or stop terminals",
+    ("write", "terminals"): "start or stop terminals here",
     ("read", "terminals"): "see this terminal",
     ("execute", "terminals"): "use terminals here",
     ("execute", "git"): "run git in this repository",
