@@ -205,6 +205,40 @@ async def test_guests_block_lets_visitors_look(serve, jp_server_config, tmp_path
     await be.web_app.settings["jupyter_authz_service"].live.stop()
 
 
+async def test_callback_block_does_what_it_says(serve, jp_server_config):
+    """Leads from the root to one's own, and lets nobody else see more than is for all."""
+    jp_server_config.merge(configured(block("callback")))
+    be = serve()
+    be.write(welcome__index_html="hello", other__a_txt="a")
+    page = {"Accept": "text/html"}
+    for name, there in (("ann", "lab"), ("bob", "files/welcome/index.html")):
+        reply = await be(name).fetch("GET", "", headers=page)
+        assert (reply.code, reply.headers["Location"]) == (302, be.base_url + there)
+    seen = [await be(name).status("GET", "files/other/a.txt") for name in ("ann", "bob")]
+    assert seen == [200, 403]
+    assert await be("bob").status("GET", "files/welcome/index.html") == 200
+
+
+def test_dashboards_block_means_what_its_text_says():
+    """Finance's dashboards, its port, and its application."""
+    config = configured(block("dashboards")).JupyterAuthz
+    policy = Policy(read_roles(config.roles, Grammar(TYPES)))
+
+    def may(resource, *groups):
+        return bool(policy.decide(Subject("x", groups), Question("execute", resource)))
+
+    for resource in (
+        Resource("voila", path="finance/a.ipynb"),
+        Resource("proxy", name="localhost:8050", url="x"),
+        Resource("proxy", name="apps", url="finance/ws"),
+    ):
+        assert may(resource, "finance/one")
+        assert not may(resource, "science")
+    assert not may(Resource("voila", path="finances/a.ipynb"), "finance")
+    assert not may(Resource("proxy", name="apps", url="finances"), "finance")
+    assert not may(Resource("proxy", name="localhost:8051", url=""), "finance")
+
+
 def test_quoted_error_is_what_a_mistake_gives():
     """The README's error is the beginning and the end of what such a mistake gives."""
     quoted = re.search(r"^role 'team': allow '.*$", README, re.MULTILINE).group()

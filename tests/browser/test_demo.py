@@ -91,6 +91,23 @@ def test_what_leads_to_people(signed_in, demo, front_end, name, administers):
     expect(opened.value.get_by_role("link", name="Administration")).to_have_count(int(administers))
 
 
+@pytest.mark.parametrize("front_end", ["lab", "tree"])
+def test_one_who_is_signed_out(signed_in, demo, front_end):
+    """Is told so, and led to where one signs in, and back."""
+    cy, ann = signed_in("cy"), signed_in("ann")
+    cy.goto(f"http://127.0.0.1:{demo.port}/{front_end}")
+    assert files_in(cy) >= {"welcome"}
+    ann.goto(f"http://127.0.0.1:{demo.port}/authz/admin/person?username=cy")
+    ann.get_by_role("button", name="Sign out everywhere").click()
+    expect(ann.get_by_role("status")).to_have_text("The account is signed out everywhere.")
+    cy.locator(".jp-DirListing-item", has_text="welcome").dblclick()
+    told = cy.locator("#jupyter-authz-signed-out")
+    expect(told).to_contain_text("You have been signed out")
+    told.get_by_role("link", name="Sign in again").click()
+    expect(cy.get_by_label("Password")).to_be_visible()
+    assert "next=" in cy.url
+
+
 def test_a_dashboard(signed_in, demo):
     """It is for the team: rendered for Cy, and a page that says so for Dan."""
     page = signed_in("cy")
