@@ -201,7 +201,8 @@ class Service(SessionsAndTokens):
             self.post.send(
                 mail,
                 "Please confirm your address",
-                f"Hello {text or checked},\n\nto confirm that this is your address, open\n\n"
+                # Not with what they say they are called: it may be anything, and goes to anybody.
+                f"Hello {checked},\n\nto confirm that this is your address, open\n\n"
                 f"{self.link('verify', secret)}\n\nIf you have not registered, do nothing.\n",
             )
         self._log.info("jupyter_authz | %r registered and is %s", checked, state)

@@ -110,3 +110,23 @@ def test_lists(signed_in, name, expected):
     rows = page.locator(".jp-DirListing-item")
     expect(rows.first).to_be_visible()
     assert {text.split("\n")[0] for text in rows.all_inner_texts()} == expected
+
+
+@pytest.mark.parametrize(("name", "there"), [("ann", "admin"), ("bob", "user")])
+def test_a_redirect(tmp_path, browser, name, there):
+    """A callback leads from the root to one's own page; the other one says no to users."""
+    config = ROOT / "examples" / "migrating" / "redirects" / "jupyter_server_config.py"
+    with serving(tmp_path, f"--config={config}") as port:
+        context = browser.new_context()
+        page = context.new_page()
+        page.set_default_timeout(SECONDS)
+        page.goto(f"http://127.0.0.1:{port}/")
+        page.fill("input[name=username]", name)
+        page.fill("input[name=password]", f"{name}-demo")
+        page.press("input[name=password]", "Enter")
+        expect(page.get_by_role("heading", name=f"The page for: {there}")).to_be_visible()
+        assert page.url == f"http://127.0.0.1:{port}/files/{there}/index.html"
+        page.goto(f"http://127.0.0.1:{port}/files/admin/index.html")
+        expected = "The page for: admin" if name == "ann" else "Not allowed"
+        expect(page.get_by_role("heading", name=expected)).to_be_visible()
+        context.close()
