@@ -240,9 +240,10 @@ def test_a_callback_with_redirects(migrating):
     with migrating("redirects") as port:
         for name, place in (("ann", "admin"), ("bob", "user")):
             page = Client(port, f"{name}-token").request("GET", "", headers={"Accept": "text/html"})
-            location = f"/files/{place}/index.html"
+            location = f"/view/{place}/index.html"
             assert (page.status, page.headers["Location"]) == (302, location)
-            assert b"The page for" in Client(port, f"{name}-token").request("GET", location).body
+            shown = Client(port, f"{name}-token").request("GET", f"files/{place}/index.html")
+            assert b"The page for" in shown.body
         assert seen(port, "files/admin/index.html") == [200, 403, 403]
         assert seen(port, "files/user/index.html") == [200, 200, 200]
         assert seen(port, "files/users/index.html") == [404, 403, 403]

@@ -211,7 +211,7 @@ async def test_callback_block_does_what_it_says(serve, jp_server_config):
     be = serve()
     be.write(welcome__index_html="hello", other__a_txt="a")
     page = {"Accept": "text/html"}
-    for name, there in (("ann", "lab"), ("bob", "files/welcome/index.html")):
+    for name, there in (("ann", "lab"), ("bob", "view/welcome/index.html")):
         reply = await be(name).fetch("GET", "", headers=page)
         assert (reply.code, reply.headers["Location"]) == (302, be.base_url + there)
     seen = [await be(name).status("GET", "files/other/a.txt") for name in ("ann", "bob")]

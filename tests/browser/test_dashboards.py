@@ -124,9 +124,15 @@ def test_a_redirect(tmp_path, browser, name, there):
         page.fill("input[name=username]", name)
         page.fill("input[name=password]", f"{name}-demo")
         page.press("input[name=password]", "Enter")
-        expect(page.get_by_role("heading", name=f"The page for: {there}")).to_be_visible()
-        assert page.url == f"http://127.0.0.1:{port}/files/{there}/index.html"
-        page.goto(f"http://127.0.0.1:{port}/files/admin/index.html")
-        expected = "The page for: admin" if name == "ann" else "Not allowed"
-        expect(page.get_by_role("heading", name=expected)).to_be_visible()
+        shown = page.frame_locator("iframe").get_by_role("heading")
+        expect(shown).to_have_text(f"The page for: {there}")
+        # Also for who is signed in already, and comes from nowhere.
+        page.goto(f"http://127.0.0.1:{port}/")
+        expect(shown).to_have_text(f"The page for: {there}")
+        assert page.url == f"http://127.0.0.1:{port}/view/{there}/index.html"
+        page.goto(f"http://127.0.0.1:{port}/view/admin/index.html")
+        if name == "ann":
+            expect(shown).to_have_text("The page for: admin")
+        else:
+            expect(page.get_by_role("heading", name="Not allowed")).to_be_visible()
         context.close()

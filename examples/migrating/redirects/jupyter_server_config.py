@@ -7,15 +7,16 @@ from jupyter_server.auth import passwd
 
 HERE = Path(__file__).resolve().parent
 GROUPS = {"ann": ["admin"], "bob": [], "cy": []}
-ADMIN, USER = "/files/admin", "/files/user"
+# A page that shows a file has the file in it, which it asks for by itself.
+OF_USERS = ("/view/user", "/files/user")
 
 
 def authorize(user_info, path):
     """Lead from the root to where somebody belongs, and let users see their pages only."""
     is_admin = "admin" in user_info["groups"]
     if path == "/":
-        return f"{ADMIN if is_admin else USER}/index.html"
-    return is_admin or path == USER or path.startswith(f"{USER}/")
+        return f"/view/{'admin' if is_admin else 'user'}/index.html"
+    return is_admin or any(f"{path}/".startswith(f"{place}/") for place in OF_USERS)
 
 
 c.JupyterAuthz.authorize_callback = authorize
