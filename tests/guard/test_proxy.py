@@ -191,3 +191,42 @@ def test_every_proxying_handler_hides_credentials():
         "NamedLocalProxyHandler",
         "SuperviseAndProxyHandler",
     }
+
+
+# What Dash, Streamlit and Panel serve besides their pages.
+BESIDE = (
+    "",
+    "_dash-layout",
+    "_dash-dependencies",
+    "_dash-update-component",
+    "_dash-component-suites/dash/deps/x.js",
+    "_reload-hash",
+    "assets/style.css",
+    "_favicon.ico",
+    "_stcore/health",
+    "_stcore/host-config",
+    "_stcore/stream",
+    "_stcore/upload_file/x/y",
+    "media/x.png",
+    "component/x.y/index.html",
+    "app/metadata",
+    "app/autoload.js",
+    "app/ws",
+    "static/js/bokeh.min.js",
+)
+
+
+@pytest.mark.parametrize("place", ["/proxy/{}", "/proxy/absolute/{}", "/proxy/127.0.0.1:{}"])
+def test_all_of_an_application_is_its_own(real, upstream, place):
+    """Pages, assets, metadata, calls and websockets: for whom it is, and for nobody else."""
+    base = place.format(upstream)
+    for path in BESIDE:
+        for method in ("GET", "POST"):
+            body = None if method == "GET" else {}
+            assert real("pat").status(method, f"{base}/{path}", body) == 200, path
+            assert real("ann").status(method, f"{base}/{path}", body) == 403, path
+            assert real().status(method, f"{base}/{path}", body) in {302, 403}, path
+    page = real().request("GET", f"{base}/", headers={"Accept": "text/html"})
+    assert (page.status, page.headers["Location"].partition("?")[0]) == (302, "/login")
+    with pytest.raises(HTTPClientError, match="403"):
+        connect(real.port, f"{base}/app/ws", {"Authorization": f"token {real('ann').token}"})
