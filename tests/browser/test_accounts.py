@@ -11,8 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
-from browsing import BROWSER, SECONDS, needs_browser
-from playwright.sync_api import expect, sync_playwright
+from browsing import SECONDS, needs_browser
+from playwright.sync_api import expect
 from serving import serving
 
 from jupyter_authz.accounts import people, secrets
@@ -49,15 +49,6 @@ def server(home):
     """Run the server."""
     with serving(home, f"--config={home}/config.py") as port:
         yield port
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Run the browser."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 class Screen:

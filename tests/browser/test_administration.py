@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from browsing import BROWSER, SECONDS, needs_browser
+from browsing import SECONDS, needs_browser
 from jupyter_server.auth import passwd
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 from serving import serving
 
 pytestmark = needs_browser
@@ -43,15 +43,6 @@ def server(home):
     """Run the server."""
     with serving(home, f"--config={home}/config.py") as port:
         yield port
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """Run the browser."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture(params=["light", "dark"])

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from browsing import BROWSER, SECONDS, needs_browser
-from playwright.sync_api import expect, sync_playwright
+from browsing import SECONDS, needs_browser
+from playwright.sync_api import expect
 from serving import ROOT, Client, serving
 
 pytestmark = needs_browser
@@ -15,14 +15,6 @@ CONFIG = ROOT / "examples" / "dashboards" / "jupyter_server_config.py"
 def server(tmp_path_factory):
     with serving(tmp_path_factory.mktemp("dashboards"), f"--config={CONFIG}") as port:
         yield port
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 import pytest
-from browsing import BROWSER, SECONDS, needs_browser, wait_for_kernel
+from browsing import SECONDS, needs_browser, wait_for_kernel
 from demonstration import serving_demo
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 pytestmark = needs_browser
 BUDGET = "lab/tree/team/finance/Budget.ipynb"
@@ -17,14 +17,6 @@ BUDGET = "lab/tree/team/finance/Budget.ipynb"
 def demo(tmp_path_factory):
     with serving_demo(tmp_path_factory.mktemp("demo")) as demo:
         yield demo
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
