@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from jupyter_server.base.handlers import APIHandler, JupyterHandler
 from tornado.httputil import url_concat
@@ -74,6 +75,8 @@ _OTHER_MESSAGES = {
     "who run it.",
 }
 
+# What has a meaning in an address, or is written in it as it is.
+_IN_URLS = "/?#%:@!$&'()*+,;=~[]"
 # Reasons that are nobody's in particular.
 _FOR_ALL = {"closed", "cross-site", "error"}
 
@@ -126,7 +129,9 @@ def redirect(handler: RequestHandler, path: str) -> None:
     """
     handler.set_status(302)
     handler.set_header("Cache-Control", "no-store")
-    handler.set_header("Location", handler.settings["base_url"].rstrip("/") + path)
+    handler.set_header(
+        "Location", handler.settings["base_url"].rstrip("/") + quote(path, safe=_IN_URLS)
+    )
     RequestHandler.finish(handler)
 
 

@@ -17,7 +17,7 @@ from traitlets.utils.importstring import import_item
 from jupyter_authz.errors import ConfigurationError
 from jupyter_authz.guard.hook import describe
 from jupyter_authz.guard.parties import AGREED
-from jupyter_authz.model import Decision
+from jupyter_authz.model import GUEST, Decision
 from jupyter_authz.policy.paths import normalise
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ _TRAIT = "c.JupyterAuthz.authorize_callback"
 _EXPECTED = "expected a function of (user_info) or (user_info, path)"
 # How often one is led on before it is taken for a circle.
 _MOST_REDIRECTS = 10
-# To which a redirect ends, as they are public.
-_SIGN_IN = {"/login", "/logout"}
+# As Jupyter Server has them.
+_SIGN_IN, _SIGN_OUT = "/login", "/logout"
 # What identity providers call what an identity token, or a hub, says of a user.
 _CLAIMS = ("claims", "hub_user")
 
@@ -54,6 +54,7 @@ class Callback(NamedTuple):
         self,
         *,
         path: str | None,
+        home: str,
         user: Any,
         subject: Subject,
         groups: Sequence[str],
@@ -66,6 +67,8 @@ class Callback(NamedTuple):
         ----------
         path
             That is asked for, below the base URL, as `path_of` gives it; None, unknown, is denied.
+        home
+            To which the server leads from its root.
         user, subject
             Who asks, as Jupyter and as the policy knows them.
         groups
@@ -107,9 +110,10 @@ class Callback(NamedTuple):
                 return AGREED
             if answer is False:
                 return _denied(f"{name} did not return True")
-            wrong = await _wrong_with(answer, path, ask)
-        except (Exception, asyncio.CancelledError):
-            # What it awaited was cancelled; the request was not.
+            wrong = await _wrong_with(answer, path, home, ask, is_guest=subject.kind == GUEST)
+        except (Exception, asyncio.CancelledError, SystemExit, GeneratorExit):
+            # INVARIANT: nothing it raises ends the server, or leaves a request without an answer.
+            # tests/guard/test_callback.py::test_one_that_raises_denies
             log.exception("jupyter_authz | the callback %s raised for %r", name, path)
             return Decision(allowed=False, reason="error", rules=(f"{name} raised",))
         if wrong:
@@ -215,7 +219,10 @@ def path_of(url: str, base_url: str) -> str | None:
     """
     path = unquote(url)
     prefix = unquote(base_url).rstrip("/")
-    below = path.removeprefix(prefix)
+    if path != prefix and not path.startswith(f"{prefix}/"):
+        # Routes take the base URL for a pattern, in which a dot is any letter.
+        return None
+    below = path[len(prefix) :]
     # INVARIANT: one place has one spelling. tests/guard/test_callback.py::test_spellings
     found = normalise(below.replace("\\", "/"))
     return None if found is None else f"/{found}"
@@ -233,27 +240,37 @@ def local(target: str) -> str | None:
     # tests/guard/test_callback.py::test_where_one_is_not_led
     if not target.startswith("/") or target.startswith("//") or "\\" in target:
         return None
-    if any(letter.isspace() or ord(letter) < 32 for letter in target):  # noqa: PLR2004 - controls
+    if not target.isprintable() or any(map(str.isspace, target)):
         return None
     return path_of(urlsplit(target).path, "/")
 
 
-async def _wrong_with(answer: str, path: str, ask: Callable[[str], Awaitable[Any]]) -> str:
+async def _wrong_with(
+    answer: str,
+    path: str,
+    home: str,
+    ask: Callable[[str], Awaitable[Any]],
+    *,
+    is_guest: bool,
+) -> str:
     """Tell what is wrong with leading somebody elsewhere; nothing if nothing is.
 
-    Follows where the callback itself would lead on from there.
+    Follows where the callback itself would lead on from there, and where the server would: from its
+    root to its first page, and from the sign-in page to its root whoever has signed in.
     """
     seen, target = {path}, answer
     while len(seen) <= _MOST_REDIRECTS:
         place = local(target)
         if place is None:
             return f"{target!r} is no path on this server"
-        if place in _SIGN_IN:
+        if place == _SIGN_OUT or (place == _SIGN_IN and is_guest):
             return ""
         if place in seen:
             return "it leads in a circle"
         seen.add(place)
-        further = await ask(place)
+        further = "/" if place == _SIGN_IN else await ask(place)
+        if further is True and place == "/" != home:
+            further = home
         if not isinstance(further, str):
             return ""
         target = further

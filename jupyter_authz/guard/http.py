@@ -410,6 +410,7 @@ class Guard:
             return AGREED
         return await self.callback.decide(
             path=path_of(handler.request.path, self.settings["base_url"]),
+            home=path_of(self.settings.get("default_url") or "/", self.settings["base_url"]) or "/",
             user=user,
             subject=subject,
             groups=self.groups_of(subject),

@@ -9,7 +9,7 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from people import allowing
+from people import Person, allowing
 from tornado.httpclient import HTTPClientError
 from tornado.web import HTTPError
 
@@ -119,8 +119,9 @@ async def test_only_true_agrees(serve, caplog, answer):
 async def test_one_that_raises_denies(serve, caplog):
     """Whatever it raises, also what says that something was cancelled."""
     errors = [KeyError("user"), RecursionError(), asyncio.CancelledError(), HTTPError(404)]
+    errors += [SystemExit(1), GeneratorExit()]
 
-    def broken(user_info, path):
+    async def broken(user_info, path):
         raise errors[0]
 
     be = serve(roles=[allowing("*")], authorize_callback=broken)
@@ -191,8 +192,9 @@ async def test_the_documented_redirect(serve):
     assert (await got("bob", "user", **PAGE))[0] == 404
 
 
-async def test_a_guest_is_led_to_the_sign_in_page(serve):
+async def test_a_guest_is_led_to_the_sign_in_page(serve, monkeypatch):
     """The sign-in page is public, so that it is no circle, whatever it would be asked about it."""
+    monkeypatch.setattr(Person, "kind", "guest", raising=False)
     be = serve(
         roles=None,
         authorize_callback=lambda user_info: user_info["user"] == "ann" or "/login?next=%2F",
@@ -210,7 +212,15 @@ async def test_the_documented_guest(serve):
     assert (await be("guest").fetch("GET", "other", headers=PAGE)).code == 404
 
 
-LEADS = {"/a": "/b", "/b": "/c", "/c": "/a", "/self": "/self/", "/on": "/a", "/fine": "/end"}
+LEADS = {
+    "/in": "/login",
+    "/a": "/b",
+    "/b": "/c",
+    "/c": "/a",
+    "/self": "/self/",
+    "/on": "/a",
+    "/fine": "/end",
+}
 
 
 async def test_circles(serve, caplog):
@@ -219,10 +229,12 @@ async def test_circles(serve, caplog):
     def around(user_info, path):
         if path.startswith("/far"):
             return f"{path}x"
+        if path == "/":
+            return "/in"
         return LEADS.get(path, True)
 
     be = serve(roles=None, authorize_callback=around)
-    for path in ("a", "b", "c", "self", "on", "far"):
+    for path in ("a", "b", "c", "self", "on", "far", "in"):
         reply = await be("ann").fetch("GET", path, headers=PAGE)
         assert (reply.code, b"You may not do this" in reply.body) == (403, True), path
     assert "it leads in a circle" in caplog.text
@@ -268,6 +280,9 @@ def test_where_one_is_not_led(target):
         ("/base/Dash", "/Dash"),
         ("/base/dash%5Cx", "/dash/x"),
         ("/base/../dash", None),
+        ("/basement/dash", None),
+        ("/baXe/dash", None),
+        ("/other", None),
         ("/base/dash/%2e%2e/x", None),
         ("/base/dash%00", None),
     ],
@@ -330,3 +345,18 @@ async def test_what_is_open(serve):
         await asyncio.wait_for(ann.read_message(), 0.3)
     ann.close()
     bob.close()
+
+
+async def test_a_place_that_is_not_ascii(serve):
+    """Is written in the address as browsers take it."""
+    be = serve(roles=None, authorize_callback=lambda info, path: path != "/a" or "/view/日本?x=1")
+    reply = await be("ann").fetch("GET", "a", headers=PAGE)
+    expected = f"{be.base_url}view/%E6%97%A5%E6%9C%AC?x=1"
+    assert (reply.code, reply.headers["Location"]) == (302, expected)
+
+
+async def test_the_first_page_is_no_way_round(serve, jp_server_config):
+    """The server leads from its root to its first page, which may be where one came from."""
+    jp_server_config.ServerApp.default_url = "/first"
+    be = serve(roles=None, authorize_callback=lambda info, path: path != "/first" or "/")
+    assert (await be("ann").fetch("GET", "first", headers=PAGE)).code == 403

@@ -147,3 +147,20 @@ async def test_lists(be):
     assert "only.ipynb" in page
     assert "other.ipynb" not in page
     assert (await be("dan").fetch("GET", "voila/tree")).code == 403
+
+
+async def test_looks(be):
+    """Names of themes and templates are names, and of templates that there are."""
+    for place in ("voila/render/dash/cy/w.ipynb", "voila/tree"):
+        for bad in (
+            "theme=%22%3E%3Cscript%3E",
+            "theme='x",
+            "template=nosuch",
+            "template=..",
+            "template=.",
+            "template=lab/../lab",
+        ):
+            reply = await be("cy").fetch("GET", f"{place}?{bad}")
+            assert (reply.code, b"<script>" in reply.body) == (400, False), (place, bad)
+    good = "voila/render/dash/cy/w.ipynb?theme=dark&template=lab"
+    assert (await be("cy").fetch("GET", good)).code == 200

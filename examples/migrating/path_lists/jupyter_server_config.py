@@ -9,8 +9,8 @@ HERE = Path(__file__).resolve().parent
 GROUPS = {"ann": ["staff/heads"], "bob": ["staff"], "cy": ["finance"]}
 OF_USERS = {"ann": ["/"]}
 OF_GROUPS = {
-    "staff": ["/files/reports", "/api/contents/reports"],
-    "finance": ["/files/finance", "/api/contents/finance"],
+    "staff": ["/files/reports", "/view/reports"],
+    "finance": ["/files/finance", "/view/finance"],
 }
 
 
