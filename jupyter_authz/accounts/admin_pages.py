@@ -20,10 +20,11 @@ from jupyter_authz.accounts import people
 from jupyter_authz.accounts.administration import Administration
 from jupyter_authz.accounts.deeds import DEEDS
 from jupyter_authz.accounts.page import REFERRER, sentence
-from jupyter_authz.accounts.rest import SETTING, STATUSES, AccountHandler
+from jupyter_authz.accounts.rest import STATUSES, AccountHandler
 from jupyter_authz.accounts.service import body_of
 from jupyter_authz.errors import RefusedError, StoreLostError
 from jupyter_authz.identity.login import LOST, environment
+from jupyter_authz.identity.stored import SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,7 +48,7 @@ def administration_of(handler: JupyterHandler) -> Administration:
     """Give the administration of a server."""
     settings = handler.settings
     if _ADMINISTRATION not in settings:
-        settings[_ADMINISTRATION] = Administration(settings[SETTING])
+        settings[_ADMINISTRATION] = Administration(settings[SERVICE])
     found: Administration = settings[_ADMINISTRATION]
     return found
 
@@ -201,7 +202,7 @@ class AdminPage(JupyterHandler):
 
     def _profile_url(self) -> str:
         """Give the page of one's own account; nothing where there is none."""
-        service = self.settings[SETTING]
+        service = self.settings[SERVICE]
         has_one = service.provider is not None and service.settings.may("profile")
         return url_path_join(self.base_url, "authz", "profile") if has_one else ""
 
@@ -243,7 +244,7 @@ class PeoplePage(AdminPage):
         listed = await self.administration.people(
             self.current_user, **sought, number=page_number(self)
         )
-        sends_links = self.settings[SETTING].provider is not None
+        sends_links = self.settings[SERVICE].provider is not None
         return {"listed": listed, "sought": sought, "sends_links": sends_links}
 
 

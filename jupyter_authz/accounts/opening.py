@@ -20,6 +20,7 @@ from jupyter_authz.accounts.store import Store
 from jupyter_authz.accounts.stored import StoreAccounts
 from jupyter_authz.guard.frontends import PAGES
 from jupyter_authz.identity import AccountsIdentityProvider
+from jupyter_authz.identity.stored import SERVICE
 
 if TYPE_CHECKING:
     from jupyter_server.serverapp import ServerApp
@@ -59,7 +60,7 @@ def open_accounts(server: ServerApp, guard: Guard, settings: Accounts) -> Live:
     service = Service(live, with_accounts, mailer, guard)
     service.public_url = public_url_of(server, settings)
     web_app = server.web_app
-    web_app.settings[rest.SETTING] = service
+    web_app.settings[SERVICE] = service
     # INVARIANT: the secrets of links are in no log.
     # tests/accounts/test_pages.py::test_no_link_is_logged
     scrubbed = web_app.settings.get("extra_log_scrub_param_keys") or ()

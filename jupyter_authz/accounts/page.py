@@ -12,9 +12,10 @@ from jupyter_server.utils import url_path_join
 from tornado.httputil import url_concat
 from tornado.web import HTTPError
 
-from jupyter_authz.accounts.rest import SETTING, status_of
+from jupyter_authz.accounts.rest import status_of
 from jupyter_authz.errors import RefusedError, StoreLostError
 from jupyter_authz.identity.login import LOST, environment
+from jupyter_authz.identity.stored import SERVICE
 
 if TYPE_CHECKING:
     from jupyter_authz.accounts.forms import Form
@@ -41,7 +42,7 @@ class Page(JupyterHandler):
     @property
     def service(self) -> Service:
         """What people do with accounts on this server."""
-        service: Service = self.settings[SETTING]
+        service: Service = self.settings[SERVICE]
         return service
 
     @property

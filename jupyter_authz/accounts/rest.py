@@ -16,6 +16,7 @@ from jupyter_authz.accounts.actions import ACTIONS, told
 from jupyter_authz.accounts.service import body_of
 from jupyter_authz.errors import RefusedError, StoreLostError
 from jupyter_authz.identity.login import LOST, Refusal
+from jupyter_authz.identity.stored import SERVICE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from jupyter_authz.accounts.service import Service
     from jupyter_authz.identity import AccountsIdentityProvider
 
-SETTING = "jupyter_authz_service"
 
 # What a refused sign-in is called, with its status.
 _SIGN_IN = "sign-in-"
@@ -59,7 +59,7 @@ class AccountHandler(APIHandler):
     @property
     def service(self) -> Service:
         """What people do with accounts on this server."""
-        service: Service = self.settings[SETTING]
+        service: Service = self.settings[SERVICE]
         return service
 
     @property

@@ -83,9 +83,17 @@ class KernelChannels(Limited):
         The kernel of a dashboard takes what its widgets send of whoever has opened it.
         """
         found = super().authz_highest(policy)
-        if found in {None, "read"} and self._shows_dashboard(policy):
+        subject, resource = self.authz_subject, self.authz_resource
+
+        def is_denied(action: Action) -> bool:
+            return policy.denies(subject, Question(action, resource))
+
+        # INVARIANT: a deny of this kernel beats what comes by other types.
+        # tests/guard/test_dashboards.py::test_a_deny_beats_the_dashboard
+        # tests/guard/test_cells.py::test_a_deny_of_channels_beats_saved_cells
+        if found in {None, "read"} and self._shows_dashboard(policy) and not is_denied("write"):
             return "write"
-        if found is None and self._may_run_cells(policy, self.authz_resource):
+        if found is None and self._may_run_cells(policy, resource) and not is_denied("read"):
             return "read"
         return found
 

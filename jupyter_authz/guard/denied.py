@@ -12,6 +12,7 @@ from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, T
 from jupyter_server.utils import url_path_join
 
 from jupyter_authz.errors import ConfigurationError
+from jupyter_authz.identity.stored import SERVICE
 from jupyter_authz.model import values_of
 
 if TYPE_CHECKING:
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
 
 _OWN = PackageLoader("jupyter_authz", "templates")
 _DEFAULT = Environment(loader=_OWN, autoescape=True).get_template("authz/denied.html")
-# Of the web application, where accounts are kept in a store.
-_ACCOUNTS = "jupyter_authz_service"
 _TITLE = "Not allowed"
 
 
@@ -135,7 +134,7 @@ def _shown(handler: RequestHandler, question: Question | None) -> dict[str, Any]
     provider = handler.settings.get("identity_provider")
     user = getattr(handler, "_jupyter_current_user", None)
     can_sign_out = user is not None and getattr(provider, "logout_available", False)
-    has_account = user is not None and _ACCOUNTS in handler.settings and provider is not None
+    has_account = user is not None and SERVICE in handler.settings and provider is not None
     paths = values_of(question.resource.path) if question is not None else None
     return {
         "user": getattr(user, "display_name", None) or getattr(user, "username", None),

@@ -80,13 +80,20 @@ def decided(policy: Policy, subject: Subject, question: Question) -> Decision:
     decision = policy.decide(subject, question)
     if decision.allowed:
         return decision
-    scope = question.scope
+    resource, scope = question.resource, question.scope
     for action, kind in question.enough:
-        if policy.decide(subject, Question(action, question.resource._replace(type=kind), scope)):
+        # INVARIANT: what another type lets one see of this one a deny of this one takes away.
+        # tests/guard/test_cells.py::test_a_deny_of_channels_beats_saved_cells
+        if kind != resource.type and policy.denies(subject, Question("read", resource, scope)):
+            continue
+        if policy.decide(subject, Question(action, resource._replace(type=kind), scope)):
             return AGREED
-    if question.instead is not None and policy.decide(subject, question.instead):
-        return AGREED
-    return decision
+    # INVARIANT: and what it lets one do of it, which is no more than to write.
+    # tests/guard/test_dashboards.py::test_a_deny_beats_the_dashboard
+    instead = question.instead
+    if instead is None or policy.denies(subject, Question("write", resource, scope)):
+        return decision
+    return AGREED if policy.decide(subject, instead) else decision
 
 
 async def hook_agrees(

@@ -15,6 +15,7 @@ from tornado.escape import url_escape
 from tornado.web import RequestHandler
 
 from jupyter_authz.errors import AuthzError, StoreLostError
+from jupyter_authz.identity.stored import SERVICE
 from jupyter_authz.model import GUEST
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 TEMPLATES = Path(__file__).parent.parent / "templates"
 
 _ENVIRONMENT = "jupyter_authz_jinja2_env"
-# Where the store is in place, as `accounts.rest` calls it, which stands right of this.
-_SERVICE = "jupyter_authz_service"
 
 # A password typed into the wrong field should not fill the log.
 _MAX_LOGGED_NAME = 64
@@ -158,7 +157,7 @@ class LoginHandler(LoginFormHandler):
             "authz/login.html",
             next=url_escape(self.get_argument("next", default=self.base_url)),
             message=message,
-            offers=getattr(self.settings.get(_SERVICE), "settings", None),
+            offers=getattr(self.settings.get(SERVICE), "settings", None),
             username=username if len(username) <= _MAX_KEPT_NAME else "",
         )
         self.write(page)

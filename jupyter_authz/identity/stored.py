@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from jupyter_authz.identity.users import AccountUser
 
 
+# Of the web application, where there is a store: what people do with their accounts.
+SERVICE = "jupyter_authz_service"
+
+
 class StoredAccounts(Protocol):
     """Accounts of a store, and the sessions of those of the configuration, too."""
 

@@ -136,6 +136,10 @@ class Policy:
             answer = False if denied else keys.allows(resource, allow_mode) or None
         return _DECISIONS[answer]
 
+    def denies(self, subject: Subject, question: Question) -> bool:
+        """Whether a role denies it, so that no other permission gives it in another way."""
+        return self.decide(subject, question).reason == "denied-by-role"
+
     def closes_below(self, path: str) -> bool:
         """Whether files that no role lets anybody at are below a contents path.
 

@@ -22,10 +22,10 @@ from tornado.websocket import WebSocketHandler
 
 from jupyter_authz import AccountsIdentityProvider, new_token
 from jupyter_authz.accounts import grants, people, secrets, tags
-from jupyter_authz.accounts.rest import SETTING
 from jupyter_authz.accounts.schema import GROUPS, MEMBERSHIPS, USERS
 from jupyter_authz.accounts.store import EVERYTHING
 from jupyter_authz.identity.credentials import token_digest
+from jupyter_authz.identity.stored import SERVICE
 
 PASSWORD = "correct horse"
 HASHED = passwd(PASSWORD, algorithm="sha256")
@@ -74,7 +74,7 @@ def start(serve, jp_server_config, jp_asyncio_loop, tmp_path):
         if users is not None:
             jp_server_config.AccountsIdentityProvider.users = users
         be = serve(roles=roles)
-        be.service = be.web_app.settings[SETTING]
+        be.service = be.web_app.settings[SERVICE]
         be.live = be.service.live
         started.append(be)
 
@@ -906,7 +906,7 @@ async def test_with_another_identity_provider(serve, jp_server_config, tmp_path,
     jp_server_config.Accounts.url = f"sqlite:///{tmp_path / 'store' / 'accounts.db'}"
     roles = [allowing("*", name="boss", users=["root"])]
     be = serve(roles=roles)
-    live = be.web_app.settings[SETTING].live
+    live = be.web_app.settings[SERVICE].live
     try:
         root = Admin(be)
         root.headers["X-User"] = "root"

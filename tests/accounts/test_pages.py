@@ -16,11 +16,11 @@ from people import allowing
 from jupyter_authz import AccountsIdentityProvider
 from jupyter_authz.accounts import people, secrets
 from jupyter_authz.accounts.forms import OWN, PUBLIC, browser_of
-from jupyter_authz.accounts.rest import SETTING
 from jupyter_authz.accounts.settings import OFFERS
 from jupyter_authz.accounts.store import Store
 from jupyter_authz.errors import StoreLostError
 from jupyter_authz.identity import login
+from jupyter_authz.identity.stored import SERVICE
 
 PASSWORD, OTHER = "correct horse", "battery staple"
 HASHED = passwd(PASSWORD)
@@ -56,7 +56,7 @@ def start(serve, jp_server_config, jp_asyncio_loop, tmp_path):
         be = serve(
             roles=[allowing("*", users=["root"], name="root"), allowing("read:contents", name="a")]
         )
-        be.live = be.web_app.settings[SETTING].live
+        be.live = be.web_app.settings[SERVICE].live
         started.append(be)
         return be
 
@@ -621,7 +621,7 @@ async def test_without_accounts(serve, jp_server_config):
     jp_server_config.AccountsIdentityProvider.users = {"root": {"hashed_password": HASHED}}
     be = serve(roles=[allowing("*")])
     assert "authz/" not in (await Visitor(be).look("login")).links.values()
-    assert login._SERVICE == SETTING
+    assert login._SERVICE == SERVICE
     assert await (await signed_in(be, "root")).status("GET", "authz/profile") == 404
 
 
@@ -637,7 +637,7 @@ async def test_people_who_sign_in_in_another_way(serve, jp_server_config, tmp_pa
     assert (await be("ann").json("GET", "api/authz/profile"))["username"] == "ann"
     for path in ("sessions", f"tokens/{'0' * 16}"):
         assert await be("ann").status("DELETE", f"api/authz/{path}") == 403
-    await be.web_app.settings[SETTING].live.stop()
+    await be.web_app.settings[SERVICE].live.stop()
 
 
 def test_what_browsers_are_called():

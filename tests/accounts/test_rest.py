@@ -17,9 +17,9 @@ from tornado.httpclient import HTTPClientError
 
 from jupyter_authz import AccountsIdentityProvider, new_token
 from jupyter_authz.accounts import people, secrets, tags
-from jupyter_authz.accounts.rest import SETTING
 from jupyter_authz.accounts.settings import OFFERS
 from jupyter_authz.errors import RefusedError, StoreLostError
+from jupyter_authz.identity.stored import SERVICE
 
 PASSWORD = "correct horse"
 OTHER = "battery staple"
@@ -53,7 +53,7 @@ def start(serve, jp_server_config, jp_asyncio_loop, tmp_path):
                 {"name": "team", "groups": ["team"], "allow": ["write:contents!path={group}/**"]},
             ]
         )
-        be.service = be.web_app.settings[SETTING]
+        be.service = be.web_app.settings[SERVICE]
         be.live = be.service.live
         started.append(be)
         return be
@@ -593,7 +593,7 @@ async def test_without_accounts_there_is_none_of_it(serve, jp_server_config):
     """Neither routes nor a store."""
     be = serve(roles=[allowing("*")])
     assert await be("ann").status("GET", "api/authz/profile") == 404
-    assert SETTING not in be.web_app.settings
+    assert SERVICE not in be.web_app.settings
 
 
 async def test_another_identity_provider(serve, tmp_path, jp_server_config):
@@ -615,7 +615,7 @@ async def test_another_identity_provider(serve, tmp_path, jp_server_config):
         headers = {"Content-Type": "application/json"}
         reply = await someone.fetch("POST", f"api/authz/{action}", body, headers=headers)
         assert (reply.code, json.loads(reply.body)["reason"]) == (404, "not-offered"), action
-    live = be.web_app.settings[SETTING].live
+    live = be.web_app.settings[SERVICE].live
     assert live.person("new") is None
     await live.stop()
 

@@ -6,6 +6,7 @@ import nbformat
 import pytest
 from kernels import PROTOCOLS, FrontEnds
 from people import allowing
+from tornado.httpclient import HTTPClientError
 
 CELLS = ["x = 6 * 7\n'ran ' + str(x)", "print('second')", "  spaced  = 1\n"]
 
@@ -145,3 +146,20 @@ async def test_who_may_run_cells_starts_no_code_of_their_own(be):
     assert await rose.status("POST", "api/terminals", {}) == 403
     assert await rose.status("PUT", "api/contents/dash/d.ipynb", {"type": "notebook"}) == 403
     assert await rose.status("POST", f"api/kernels/{be.kernel}/restart") == 200
+
+
+@pytest.mark.parametrize(
+    ("deny", "opens"), [("read:channels", False), ("write:channels", True), ("read:cells", False)]
+)
+async def test_a_deny_of_channels_beats_saved_cells(be, deny, opens):
+    """Who may run saved cells may watch for that, unless a role denies them the kernel itself."""
+    from guard.test_revocation import policy
+
+    rose = allowing("execute:kernels,sessions,cells!path=dash/**", users=["rose"], deny=[deny])
+    be.guard.enforce(policy(allowing("*", users=["ann"], name="ann"), rose))
+    if opens:
+        end = await be.front_end("rose")
+        assert (await end.run(CELLS[0]))["status"] == "ok"
+    else:
+        with pytest.raises(HTTPClientError, match="403"):
+            await be.front_end("rose")

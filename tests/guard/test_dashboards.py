@@ -164,3 +164,44 @@ async def test_looks(be):
             assert (reply.code, b"<script>" in reply.body) == (400, False), (place, bad)
     good = "voila/render/dash/cy/w.ipynb?theme=dark&template=lab"
     assert (await be("cy").fetch("GET", good)).code == 200
+
+
+@pytest.mark.parametrize(
+    ("deny", "opens"),
+    [
+        ("read:channels", False),
+        ("write:channels", False),
+        ("read:compute", False),
+        ("write:channels!path=dash/**", False),
+        ("execute:channels", True),
+        ("execute:compute", True),
+        ("write:channels!path=x/**", True),
+    ],
+)
+async def test_a_deny_beats_the_dashboard(be, deny, opens):
+    """What a role denies of kernels, opening a dashboard does not give; running code is not it."""
+    from guard.test_revocation import policy
+
+    cy = allowing("execute:voila!path=dash/cy/**", users=["cy"], name="cy", deny=[deny])
+    be.guard.enforce(policy(allowing("*", users=["ann"], name="manager"), cy))
+    kernel = await opened(be, "cy", "dash/cy/w.ipynb")
+    if opens:
+        end = await FrontEnd.open(be("cy"), kernel)
+        assert (await end.run("1"))["status"] == "error"
+        assert (await end.ask("comm_info_request", {}))["comms"]
+        end.close()
+    else:
+        with pytest.raises(HTTPClientError, match="403"):
+            await FrontEnd.open(be("cy"), kernel)
+
+
+async def test_a_deny_keeps_a_dashboard_from_being_ended(be):
+    """Not even by the page itself."""
+    from guard.test_revocation import policy
+
+    role = allowing(
+        "execute:voila!path=dash/cy/**", users=["cy"], name="cy", deny=["write:kernels"]
+    )
+    be.guard.enforce(policy(allowing("*", users=["ann"], name="manager"), role))
+    kernel = await opened(be, "cy", "dash/cy/w.ipynb")
+    assert await be("cy").status("POST", f"voila/api/shutdown/{kernel}") == 403
