@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import and_, bindparam, func, or_, select, update
@@ -42,6 +43,8 @@ _TIDY_INTERVAL = 30
 # Seconds for which another server may know of somebody what it has not written down yet.
 _UNWRITTEN = 2 * (_SEEN_INTERVAL + _TIDY_INTERVAL)
 _THREADS = 4
+# Seconds for which what is being asked of the store may go on when it is left.
+_PARTING = 1
 
 
 class LostPeople:
@@ -127,7 +130,11 @@ class Live:
             self._log.warning("jupyter_authz | it was not noted who was there: %s", error)
             # Nor when it is stopped again.
             self._seen.clear()
-        self._threads.shutdown(wait=False)
+        # What was given up in the middle has a connection until it is done; for a store that gives
+        # no answer, nobody waits.
+        # INVARIANT: tests/accounts/test_live.py::test_what_is_under_way_when_it_stops
+        with suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(asyncio.to_thread(self._threads.shutdown), _PARTING)
         self.store.close()
 
     @property

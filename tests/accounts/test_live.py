@@ -271,6 +271,39 @@ async def test_stopping(store, write):
     await live.stop()
 
 
+async def test_what_is_under_way_when_it_stops(store, monkeypatch):
+    """Its connection is given back before the store is closed, unless there is no answer at all."""
+    events, go_on = [], threading.Event()
+    monkeypatch.setattr(store, "close", lambda: events.append("closed"))
+
+    def asked():
+        with store.reading() as connection:
+            connection.execute(select(1))
+            events.append("begun")
+            go_on.wait(10)
+        events.append("given back")
+
+    async def stopped():
+        live = Live(store, Accounts(), LOG)
+        asking = asyncio.ensure_future(live.in_thread(asked))
+        await within(2, lambda: "begun" in events)
+        asking.cancel()
+        began = time.monotonic()
+        await live.stop()
+        return time.monotonic() - began
+
+    threading.Timer(0.5, go_on.set).start()
+    await stopped()
+    assert events == ["begun", "given back", "closed"]
+
+    events.clear()
+    go_on.clear()
+    assert await stopped() < 3
+    assert events == ["begun", "closed"]
+    go_on.set()
+    await within(2, lambda: "given back" in events)
+
+
 @only_sqlite
 async def test_stopping_while_the_store_is_lost(store, lose, caplog):
     """It is said that it was not noted who was there, once."""

@@ -19,7 +19,6 @@ from jupyter_authz.accounts.forms import OWN, PUBLIC, browser_of
 from jupyter_authz.accounts.settings import OFFERS
 from jupyter_authz.accounts.store import Store
 from jupyter_authz.errors import StoreLostError
-from jupyter_authz.identity import login
 from jupyter_authz.identity.stored import SERVICE
 
 PASSWORD, OTHER = "correct horse", "battery staple"
@@ -621,7 +620,6 @@ async def test_without_accounts(serve, jp_server_config):
     jp_server_config.AccountsIdentityProvider.users = {"root": {"hashed_password": HASHED}}
     be = serve(roles=[allowing("*")])
     assert "authz/" not in (await Visitor(be).look("login")).links.values()
-    assert login._SERVICE == SERVICE
     assert await (await signed_in(be, "root")).status("GET", "authz/profile") == 404
 
 
