@@ -343,7 +343,7 @@ class JupyterAuthz(ExtensionApp):
         if isinstance(self.serverapp.identity_provider, AccountsIdentityProvider):
             self.serverapp.identity_provider.observe(lambda _: revise(), "users")
         if not self.guard.has_no_party:
-            self.guard.require_tornados_way()
+            self.guard.way.require_tornados_way()
             sign_for_each_user(self.serverapp.contents_manager)
             configuration.keep_templates_from_contents(self.serverapp.web_app.settings["config"])
         self.guard.ready = True

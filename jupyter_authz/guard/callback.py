@@ -30,8 +30,8 @@ _TRAIT = "c.JupyterAuthz.authorize_callback"
 _EXPECTED = "expected a function of (user_info) or (user_info, path)"
 # How often one is led on before it is taken for a circle.
 _MOST_REDIRECTS = 10
-# As Jupyter Server has them.
-_SIGN_IN, _SIGN_OUT = "/login", "/logout"
+# As Jupyter Server has it.
+_SIGN_IN = "/login"
 # What identity providers call what an identity token, or a hub, says of a user.
 _CLAIMS = ("claims", "hub_user")
 
@@ -55,6 +55,7 @@ class Callback(NamedTuple):
         *,
         path: str | None,
         home: str,
+        is_public: Callable[[str], bool],
         user: Any,
         subject: Subject,
         groups: Sequence[str],
@@ -69,6 +70,8 @@ class Callback(NamedTuple):
             That is asked for, below the base URL, as `path_of` gives it; None, unknown, is denied.
         home
             To which the server leads from its root.
+        is_public
+            Whether nobody is asked about a path.
         user, subject
             Who asks, as Jupyter and as the policy knows them.
         groups
@@ -110,7 +113,9 @@ class Callback(NamedTuple):
                 return AGREED
             if answer is False:
                 return _denied(f"{name} did not return True")
-            wrong = await _wrong_with(answer, path, home, ask, is_guest=subject.kind == GUEST)
+            wrong = await _wrong_with(
+                answer, path, home, is_public, ask, is_guest=subject.kind == GUEST
+            )
         except (Exception, asyncio.CancelledError, SystemExit, GeneratorExit):
             # INVARIANT: nothing it raises ends the server, or leaves a request without an answer.
             # tests/guard/test_callback.py::test_one_that_raises_denies
@@ -202,7 +207,7 @@ def user_info(user: Any, subject: Subject, groups: Sequence[str]) -> dict[str, A
 
 
 def path_of(url: str, base_url: str) -> str | None:
-    """Give the path below the base URL that a request is for, as callbacks compare it.
+    r"""Give the path below the base URL that a request is for, as callbacks compare it.
 
     Parameters
     ----------
@@ -215,7 +220,8 @@ def path_of(url: str, base_url: str) -> str | None:
     -------
     str or None
         Decoded, with one slash at its beginning and none at its end. None where what it means
-        cannot be told: ``..``, NUL.
+        cannot be told: ``..``, NUL, and ``\``, which some take for a slash and others for a
+        letter.
     """
     path = unquote(url)
     prefix = unquote(base_url).rstrip("/")
@@ -224,7 +230,7 @@ def path_of(url: str, base_url: str) -> str | None:
         return None
     below = path[len(prefix) :]
     # INVARIANT: one place has one spelling. tests/guard/test_callback.py::test_spellings
-    found = normalise(below.replace("\\", "/"))
+    found = None if "\\" in below else normalise(below)
     return None if found is None else f"/{found}"
 
 
@@ -245,10 +251,11 @@ def local(target: str) -> str | None:
     return path_of(urlsplit(target).path, "/")
 
 
-async def _wrong_with(
+async def _wrong_with(  # noqa: PLR0913 - what there is to know
     answer: str,
     path: str,
     home: str,
+    is_public: Callable[[str], bool],
     ask: Callable[[str], Awaitable[Any]],
     *,
     is_guest: bool,
@@ -263,12 +270,16 @@ async def _wrong_with(
         place = local(target)
         if place is None:
             return f"{target!r} is no path on this server"
-        if place == _SIGN_OUT or (place == _SIGN_IN and is_guest):
-            return ""
         if place in seen:
             return "it leads in a circle"
         seen.add(place)
-        further = "/" if place == _SIGN_IN else await ask(place)
+        further: Any
+        if place == _SIGN_IN and not is_guest:
+            further = "/"
+        elif is_public(place):
+            return ""
+        else:
+            further = await ask(place)
         if further is True and place == "/" != home:
             further = home
         if not isinstance(further, str):

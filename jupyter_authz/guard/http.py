@@ -1,19 +1,17 @@
 """The guard: installed on the web application, asked before every handler.
 
-Finds the route, has the door find out who asks, asks all parties, lets in or answers.
+Has the door find out who asks, asks all parties, lets in or answers.
 """
 
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from tornado import routing, web
-from tornado.routing import PathMatches
-from tornado.web import ErrorHandler, HTTPError
+from tornado.web import HTTPError
 from tornado.websocket import WebSocketHandler
 
-from jupyter_authz.errors import GuardError
 from jupyter_authz.guard import answers
 from jupyter_authz.guard import hook as hooks
 from jupyter_authz.guard.admission import admission_of
@@ -23,11 +21,10 @@ from jupyter_authz.guard.credentials import hide_credentials
 from jupyter_authz.guard.crosssite import is_cross_site
 from jupyter_authz.guard.denied import DeniedPage
 from jupyter_authz.guard.door import Door, door_class
-from jupyter_authz.guard.entrance import Entrance
 from jupyter_authz.guard.parties import AGREED, hook_agrees, policy_agrees
 from jupyter_authz.guard.questions import questions
-from jupyter_authz.guard.routes import Routes, registering_package
-from jupyter_authz.guard.stands import standing_before
+from jupyter_authz.guard.routes import Routes
+from jupyter_authz.guard.way import Way
 from jupyter_authz.identity.subjects import subject_of
 from jupyter_authz.model import ACTIONS, GUEST, Decision, Question, Resource, values_of
 from jupyter_authz.policy.subjects import all_groups
@@ -37,11 +34,10 @@ from jupyter_authz.resources.table import WEBSOCKET
 from jupyter_authz.resources.types import COMPUTE, STARTED
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from logging import Logger
 
-    from tornado.httputil import HTTPMessageDelegate, HTTPServerRequest
-    from tornado.routing import Rule
+    from tornado.httputil import HTTPServerRequest
     from tornado.web import Application, RequestHandler
 
     from jupyter_authz.audit.record import Recorder
@@ -62,12 +58,6 @@ _HIDDEN = {
     "kernelspecs",
     *COMPUTE,
 }
-_OTHERWISE = (
-    "tornado's find_handler has been replaced, so the guard cannot stand in the way of requests: "
-    "expected tornado.web.Application and its router to be as they are"
-)
-
-_WEB, _ROUTING = vars(web), vars(routing)
 
 _NO_ROLE = Decision(allowed=False, reason="no-role")
 _UNCLASSIFIED = Decision(allowed=False, reason="unclassified")
@@ -123,32 +113,13 @@ class Guard:
         self._recorder = recorder
         self.log = log
         self.connections = Connections(self)
-        # What somebody had put onto the application before.
-        self._found_before: Callable[..., HTTPMessageDelegate] | None = None
+        self.way = Way(self, application)
         self._doors: dict[Route, type[Door]] = {}
-        self._standing: dict[Route, type[RequestHandler]] = {}
 
     def install(self) -> None:
-        """Take over routing, and learn who registers the routes to come."""
-        application: Any = self._application
-        self.routes.note_what_is_there()
-        self._found_before = vars(application).get("find_handler")
-        application.find_handler = self.find_handler
-        application.add_handlers = self._noted(application.add_handlers)
-        for router in (application.default_router, application.wildcard_router):
-            router.add_rules = self._noted(router.add_rules)
-        application.settings["jupyter_authz_guard"] = self
-
-    def _noted(self, add: Callable[..., Any]) -> Callable[..., Any]:
-        """Make a function that adds rules, and notes who has them added."""
-
-        def add_noted(*args: Any, **kwargs: Any) -> Any:
-            known = self.routes.rule_ids()
-            result = add(*args, **kwargs)
-            self.routes.note_registration(known, registering_package())
-            return result
-
-        return add_noted
+        """Stand in the way of every request from now on."""
+        self.way.install()
+        self._application.settings["jupyter_authz_guard"] = self
 
     @property
     def is_transparent(self) -> bool:
@@ -159,117 +130,6 @@ class Guard:
     def has_no_party(self) -> bool:
         """Whether there is nobody who could deny anything."""
         return self.policy is None and self.callback is None and hooks.replaced() is None
-
-    # ------------------------------------------------------------------ the way in
-
-    def find_handler(self, request: HTTPServerRequest, **kwargs: Any) -> HTTPMessageDelegate:
-        """Find what answers a request, as tornado does, behind the guard."""
-        application: Any = self._application
-        if self.is_transparent:
-            # Whatever way it has.
-            find = self._found_before or type(application).find_handler.__get__(application)
-            found: HTTPMessageDelegate = find(request, **kwargs)
-            return found
-        if self._finds_otherwise():
-            # INVARIANT: what somebody has put into the way is not gone around.
-            # tests/guard/test_door.py::test_a_way_of_others
-            self.log.error("jupyter_authz | %s", _OTHERWISE)
-            refused: HTTPMessageDelegate = application.get_handler_delegate(
-                request, ErrorHandler, {"status_code": 403}
-            )
-            return refused
-        return self._find(request, self.routes.matching(request))
-
-    def require_tornados_way(self) -> None:
-        """Require that requests find their way as tornado has it.
-
-        Raises
-        ------
-        GuardError
-            Somebody has put something else there.
-        """
-        if self._finds_otherwise():
-            raise GuardError(_OTHERWISE)
-
-    def _finds_otherwise(self) -> bool:
-        """Whether somebody has changed how tornado finds what answers a request."""
-        application: Any = self._application
-        router = application.default_router
-        wildcard = application.wildcard_router
-        try:
-            # What was put in has other globals, whatever it says it is.
-            return not (
-                self._found_before is None
-                and type(application).find_handler.__globals__ is _WEB
-                and router.find_handler.__globals__ is _ROUTING
-                and router.get_target_delegate.__globals__ is _WEB
-                and wildcard.find_handler.__globals__ is _ROUTING
-                and wildcard.get_target_delegate.__globals__ is _WEB
-                and PathMatches.match.__globals__ is _ROUTING
-            )
-        except AttributeError:
-            return True
-
-    def _find(
-        self, request: HTTPServerRequest, candidates: Iterator[tuple[Rule, dict[str, Any]]]
-    ) -> HTTPMessageDelegate:
-        for rule, arguments in candidates:
-            route = self.routes.route(rule)
-            if not self._is_public(route):
-                # INVARIANT: nothing of a target is made or called before the decision.
-                # tests/guard/test_handlers.py::test_no_code_runs_before_the_decision
-                return Entrance(
-                    self,
-                    request,
-                    route,
-                    arguments,
-                    lambda: (
-                        self._target(request, route, arguments)  # noqa: B023 - returned at once
-                        or self._find(request, candidates)
-                    ),
-                )
-            delegate = self._target(request, route, arguments)
-            if delegate is not None:
-                return delegate
-        return self._default(request)
-
-    def _default(self, request: HTTPServerRequest) -> HTTPMessageDelegate:
-        """Give what answers where no route does."""
-        settings = self._application.settings
-        handler = settings.get("default_handler_class")
-        arguments = settings.get("default_handler_args", {}) if handler else {"status_code": 404}
-        route = self.routes.of_class(handler or ErrorHandler)
-        given = {"target_kwargs": arguments}
-
-        def make() -> HTTPMessageDelegate:
-            return self._application.get_handler_delegate(request, route.target, arguments)
-
-        if self._is_public(route):
-            return make()
-        return Entrance(self, request, route, given, make)
-
-    def _is_public(self, route: Route) -> bool:
-        row = route.row
-        if row.public_unless:
-            return not self._application.settings.get(row.public_unless, True)
-        return row.public
-
-    def _target(
-        self, request: HTTPServerRequest, route: Route, arguments: dict[str, Any]
-    ) -> HTTPMessageDelegate | None:
-        """Make what the target of a route receives a request with, as tornado does."""
-        target = route.target
-        if route.is_handler:
-            if not self.is_transparent:
-                target = self._standing.get(route)
-                if target is None:
-                    target = self._standing[route] = standing_before(route)
-            return self._application.get_handler_delegate(request, target, **arguments)
-        router: Any = self._application.default_router
-        delegate: HTTPMessageDelegate | None = router.get_target_delegate(
-            target, request, **arguments
-        )
-        return delegate
 
     def note_connection(self, handler: Any, request: HTTPServerRequest) -> None:
         """Note that a handler has been let in, if it opens a websocket or takes its time."""
@@ -410,6 +270,7 @@ class Guard:
             return AGREED
         return await self.callback.decide(
             path=path_of(handler.request.path, self.settings["base_url"]),
+            is_public=partial(self.way.is_public, handler.request),
             home=path_of(self.settings.get("default_url") or "/", self.settings["base_url"]) or "/",
             user=user,
             subject=subject,

@@ -129,9 +129,10 @@ async def hook_agrees(
         try:
             answer = hook(user, *labels) if takes_resource else hook(user, question.action)
             answer = await settle(answer)
-        except asyncio.CancelledError as error:
-            # Something the hook awaited was cancelled; the request was not.
-            raise HookError(f"{hooks.describe(hook)} was cancelled") from error
+        except (asyncio.CancelledError, SystemExit, GeneratorExit) as error:
+            # INVARIANT: nothing it raises ends the server, or the request without an answer.
+            # tests/guard/test_hook.py::test_a_hook_that_raises_denies
+            raise HookError(f"{hooks.describe(hook)} raised {type(error).__name__}") from error
         except HTTPError as error:
             # Jupyter's way to say no.
             log.info("%s raised %s for (%r, %r)", hooks.describe(hook), error, *labels)

@@ -207,7 +207,14 @@ async def test_a_coroutine_is_not_true(serve, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("error", "reason"), [(ValueError("broken"), "error"), (HTTPError(404), "hook")], ids=repr
+    ("error", "reason"),
+    [
+        (ValueError("broken"), "error"),
+        (HTTPError(404), "hook"),
+        (SystemExit(1), "error"),
+        (GeneratorExit(), "error"),
+    ],
+    ids=repr,
 )
 async def test_a_hook_that_raises_denies(serve, monkeypatch, error, reason):
     """Whatever a hook raises, the request is denied, and answered as a denial."""
