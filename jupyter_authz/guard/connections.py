@@ -207,23 +207,36 @@ class Connections:
         asks_hook, self._asks_hook = self._asks_hook, False
         if asks_hook and (hook.replaced() is not None or self._guard.callback is not None):
             # At once, and after the policy: one that takes its time delays nobody's revocation.
-            await asyncio.gather(*(self._ask_hook(*one) for one in tuple(self._open.items())))
+            asked = [*self._open.items(), *self._going_on()]
+            await asyncio.gather(*(self._ask_hook(*one) for one in asked))
+
+    def _going_on(self) -> list[tuple[RequestHandler, Admission]]:
+        """Give the replies that have begun and go on.
+
+        One that has not begun is about what was decided: whoever signs out is told so.
+        """
+        return [
+            (handler, admission)
+            for handler, admission in self._replies.items()
+            if handler._headers_written and not handler._finished  # noqa: SLF001 - tornado's own
+        ]
 
     async def _revise_replies(self, running: Sessions | None) -> None:
-        """Decide anew about replies that have begun and go on, and end those not allowed."""
-        for handler, admission in tuple(self._replies.items()):
-            # One that has not begun is about what was decided: whoever signs out is told so.
-            if handler._finished or not handler._headers_written:  # noqa: SLF001 - tornado's own
-                continue
+        """Decide anew about replies that go on, and end those not allowed."""
+        for handler, admission in self._going_on():
             try:
                 is_allowed = await self._is_allowed(handler, admission, running or [])
             except Exception:
                 self._guard.log.exception("jupyter_authz | an error while deciding")
                 is_allowed = False
             if not is_allowed:
-                # INVARIANT: tests/guard/test_revocation.py::test_a_reply_that_goes_on
-                self._replies.pop(handler, None)
-                handler.request.connection.stream.close()  # type: ignore[union-attr]
+                self._end(handler)
+
+    def _end(self, handler: Any) -> None:
+        """End a reply, and know it no more."""
+        # INVARIANT: tests/guard/test_revocation.py::test_a_reply_that_goes_on
+        self._replies.pop(handler, None)
+        handler.request.connection.stream.close()
 
     async def _sessions(self) -> Sessions | None:
         """Give the models of all sessions; None where the server cannot list them."""
@@ -239,12 +252,16 @@ class Connections:
     async def _ask_hook(self, handler: Any, admission: Admission) -> None:
         # INVARIANT: what a hook says now counts for what is open, too.
         # tests/test_reload.py::test_a_hook_counts_for_what_is_open
-        user = getattr(handler, "authz_user", None) or admission.user
-        asker = admission.asker
-        asker.current_user = user
+        asker = admission.asker or handler
 
         async def ask() -> bool:
             guard = self._guard
+            # INVARIANT: with the groups that somebody has now.
+            # tests/guard/test_callback.py::test_what_is_open
+            user = await self._user_now(handler, admission)
+            if user is None:
+                return False
+            asker.current_user = user
             found = await guard.ask_callback(asker, user, subject_of(user), ensure_async)
             if not found.allowed or hook.replaced() is None:
                 return found.allowed
@@ -259,18 +276,24 @@ class Connections:
         except Exception:
             self._guard.log.exception("jupyter_authz | an error while asking a hook")
             agreed = False
-        if not agreed:
+        if not agreed and handler in self._replies:
+            self._end(handler)
+        elif not agreed:
             self._close(handler)
+
+    async def _user_now(self, handler: RequestHandler, admission: Admission) -> Any:
+        """Give Jupyter's user as known now; None is gone."""
+        # INVARIANT: who is gone has nothing open any more.
+        # tests/guard/test_revocation.py::test_accounts_and_tokens
+        look = getattr(self._guard.settings["identity_provider"], "get_user_anew", None)
+        return (
+            admission.user if look is None else await ensure_async(look(admission.asker or handler))
+        )
 
     async def _is_allowed(
         self, handler: RequestHandler, admission: Admission, running: Sessions
     ) -> bool:
-        user = admission.user
-        # INVARIANT: who is gone has nothing open any more.
-        # tests/guard/test_revocation.py::test_accounts_and_tokens
-        look = getattr(self._guard.settings["identity_provider"], "get_user_anew", None)
-        if look is not None:
-            user = await ensure_async(look(admission.asker or handler))
+        user = await self._user_now(handler, admission)
         if user is None:
             return False
         if isinstance(handler, Stand):
