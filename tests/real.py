@@ -35,7 +35,12 @@ c.JupyterAuthz.base_permissions = []
 c.JupyterAuthz.roles = {roles!r}
 c.SQLiteYStore.db_path = {root!r} + ".db"
 c.ServerProxy.servers = {{
-    "app": {{"command": [sys.executable, {here!r} + "/upstream.py", "{{port}}"]}},
+    "app": {{
+        "command": [sys.executable, {here!r} + "/upstream.py", "{{port}}"],
+        "launcher_entry": {{"path_info": "app/open/?a=/closed"}},
+    }},
+    "Whole": {{"command": [], "port": 9}},
+    "astray": {{"command": [], "port": 9, "launcher_entry": {{"path_info": "app/open"}}}},
 }}
 """
 
@@ -75,8 +80,8 @@ def upstream():
 def real(tmp_path_factory, upstream):
     """Run a server with every supported package.
 
-    ann has no role, root may do everything, pat may use one application behind the proxy, ada
-    works in `a`.
+    ann has no role, root may do everything, pat may use one application behind the proxy and a part
+    of another, pam other parts, ada works in `a`.
     """
     home = tmp_path_factory.mktemp("real")
     root = home / "files"
@@ -87,7 +92,7 @@ def real(tmp_path_factory, upstream):
         (root / name / "n.ipynb").write_text(json.dumps(NOTEBOOK))
     tokens, users = {}, {}
     hashed_password = passwd(PASSWORD, "sha256")
-    for name in ("ann", "root", "pat", "ada"):
+    for name in ("ann", "root", "pat", "pam", "ada"):
         tokens[name], hashed = new_token()
         users[name] = {"hashed_tokens": [hashed], "hashed_password": hashed_password}
     config = home / "server_config.py"
@@ -115,6 +120,16 @@ def real(tmp_path_factory, upstream):
                     "allow": [
                         f"execute:proxy!name=localhost:{upstream}",
                         "execute:proxy!name=app&url=open/**",
+                        "read:ui",
+                    ],
+                },
+                {
+                    "name": "pam",
+                    "users": ["pam"],
+                    "allow": [
+                        "read:ui",
+                        "execute:proxy!name=app&url=closed",
+                        "execute:proxy!name=whole",
                     ],
                 },
             ],

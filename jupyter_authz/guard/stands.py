@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
+from jupyter_authz.guard.applications import ApplicationList
 from jupyter_authz.guard.channels import KernelChannels
 from jupyter_authz.guard.dashboards import DashboardList
 from jupyter_authz.guard.events import EventStream
@@ -34,6 +35,7 @@ _STANDS: Mapping[str, tuple[type[Stand], ...]] = {
     f"{_SERVICES}.kernelspecs.handlers.MainKernelSpecHandler": (RunningList,),
     f"{_SERVICES}.kernels.websocket.KernelWebsocketHandler": (KernelChannels,),
     f"{_SERVICES}.events.handlers.SubscribeWebsocket": (EventStream,),
+    "jupyter_server_proxy.api.ServersInfoHandler": (ApplicationList,),
     "voila.static_file_handler.AllowListFileHandler": (Sandboxed,),
     "voila.tornado.contentshandler.VoilaContentsHandler": (DashboardList,),
     "voila.tornado.treehandler.TornadoVoilaTreeHandler": (DashboardList,),

@@ -36,6 +36,11 @@ def _configured(request: Request) -> Any:
     return None if url is None else url.removesuffix(part(0)(request)).strip("/")
 
 
+def _alone(request: Request) -> Any:
+    url = request.url
+    return None if url is None else url.strip("/")
+
+
 def _plain(source: Source) -> Source:
     """Take a path that the proxy sends on: what would end it there is not taken for a part of it.
 
@@ -65,8 +70,14 @@ ROWS = (
     _proxied("RemoteProxyHandler", _remote, part(2)),
     _proxied("NamedLocalProxyHandler", _configured, part(0)),
     _proxied("SuperviseAndProxyHandler", _configured, part(0)),
-    Row(f"{_HANDLERS}.AddSlashHandler", "ui", every=(Ask("read", "ui"),)),
-    # Which applications are configured: every front end asks as it starts.
+    # Leads to the first page of a configured application, which is in the URL alone.
+    Row(
+        f"{_HANDLERS}.AddSlashHandler",
+        "proxy",
+        every=(Ask("execute", "proxy", name=_alone, url=lambda _: ""),),
+    ),
+    # Which applications there are: every front end asks as it starts. Holds what its reader may
+    # use, see `guard.applications`.
     Row("jupyter_server_proxy.api.ServersInfoHandler", "ui"),
     Row("jupyter_server_proxy.api.IconHandler", "ui"),
 )

@@ -230,3 +230,32 @@ def test_all_of_an_application_is_its_own(real, upstream, place):
     assert (page.status, page.headers["Location"].partition("?")[0]) == (302, "/login")
     with pytest.raises(HTTPClientError, match="403"):
         connect(real.port, f"{base}/app/ws", {"Authorization": f"token {real('ann').token}"})
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("root", {"app", "Whole", "astray"}),
+        ("pat", {"app"}),
+        ("pam", {"Whole"}),
+        ("ada", set()),
+    ],
+)
+def test_the_list_of_applications(real, name, expected):
+    """It holds those whose entry in a launcher leads to where one may go."""
+    listed = real(name).request("GET", "/server-proxy/servers-info").json["server_processes"]
+    assert {entry["name"] for entry in listed} == expected
+
+
+def test_the_way_to_the_first_page(real):
+    """An application's name without a slash at its end leads nobody else to it."""
+    seen = {
+        name: [real(name).status("GET", f"/{path}") for path in ("app", "Whole")]
+        for name in ("root", "pat", "pam", "ann")
+    }
+    assert seen == {
+        "root": [302, 302],
+        "pat": [403, 403],
+        "pam": [403, 302],
+        "ann": [403, 403],
+    }
