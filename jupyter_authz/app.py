@@ -31,6 +31,7 @@ from jupyter_authz.policy.garbage import keep_from_collection
 from jupyter_authz.policy.permissions import Grammar
 from jupyter_authz.policy.roles import (
     read_base_permissions,
+    read_everything,
     read_limits,
     read_memberships,
     read_roles,
@@ -350,6 +351,11 @@ class JupyterAuthz(ExtensionApp):
         self._log_state()
 
     @property
+    def has_roles(self) -> bool:
+        """Whether there are roles, be it none of them; otherwise a hook or callback decides."""
+        return self.roles is not None
+
+    @property
     def accounts_settings(self) -> Accounts:
         """The settings of accounts, as configured."""
         return Accounts(parent=self)
@@ -375,7 +381,8 @@ class JupyterAuthz(ExtensionApp):
         Returns
         -------
         Policy or None
-            None where there is none.
+            None where nobody is asked. Where there are no roles, and a hook or callback alone
+            decides, a policy that lets everybody do what is not the server's own.
 
         Raises
         ------
@@ -397,14 +404,17 @@ class JupyterAuthz(ExtensionApp):
                 **routes.table.types,
             }
         )
-        base = read_base_permissions(self.base_permissions, grammar)
-        if self.roles is None:
+        roles = [read_base_permissions(self.base_permissions, grammar)]
+        if self.has_roles:
+            are_given = self.accounts_settings.enabled
+            roles += read_roles(self.roles, grammar, are_given=are_given)
+        elif read_callback(self.authorize_callback) is None and hook.replaced() is None:
             return None
+        else:
+            # INVARIANT: tests/guard/test_closed.py::test_nobody_is_let_at_the_files_of_the_server
+            roles = [read_everything(grammar)]
         return Policy(
-            (
-                base,
-                *read_roles(self.roles, grammar, are_given=self.accounts_settings.enabled),
-            ),
+            roles,
             memberships,
             case_folded_denies=is_case_insensitive(self.serverapp.contents_manager),
             closed=self._closed(),
@@ -446,7 +456,9 @@ class JupyterAuthz(ExtensionApp):
         ]
         # What is in a template runs in the server.
         template = self.denied_template and str(Path(self.denied_template).expanduser().absolute())
-        own = [self.accounts_settings.file, template]
+        callback = read_callback(self.authorize_callback)
+        deciding = [hook.replaced(), None if callback is None else callback.function]
+        own = [self.accounts_settings.file, template, *map(hook.file_of, deciding)]
         closed = Closed(
             root,
             server_files.trees(server, files, own),
@@ -488,8 +500,8 @@ class JupyterAuthz(ExtensionApp):
     def _log_state(self) -> None:
         assert self.guard is not None
         replaced = hook.replaced()
-        if self.guard.policy is not None:
-            roles = len(self.guard.policy.roles) - 1
+        if self.has_roles:
+            roles = len(self.roles)
             self.log.info("jupyter_authz | the policy guards every handler; roles: %d", roles)
         if replaced is not None:
             self.log.info(

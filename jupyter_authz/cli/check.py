@@ -51,7 +51,9 @@ class CheckCommand(ServerCommand):
       policy             "on" or "off"; null if invalid, as all that follow
       roles              [{"name", "description", "users", "groups", "allow", "deny", "file"}]
       identity_provider  its class
+      callback           null, or the function of c.JupyterAuthz.authorize_callback
       hook               null, or the function in place of JupyterHandler.user_is_authorized
+      denied_template    null, or the file of c.JupyterAuthz.denied_template
       warnings           [{"code", "message"}]
       hints              [{"code", "message"}]
     """

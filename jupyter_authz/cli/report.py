@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from jupyter_authz.cli.execution import Execution
@@ -69,7 +69,9 @@ class Report:
     policy: str | None = None
     roles: tuple[RoleEntry, ...] = ()
     identity_provider: str | None = None
+    callback: str | None = None
     hook: str | None = None
+    denied_template: str | None = None
     warnings: tuple[Finding, ...] = ()
     hints: tuple[Finding, ...] = ()
 
@@ -82,7 +84,7 @@ class Report:
             "file": self.error.origin,
             "role": self.error.role,
         }
-        names = ("files", "policy", "roles", "identity_provider", "hook", "warnings", "hints")
+        names = [one.name for one in fields(self) if one.name != "error"]
         return {"valid": False, "error": error, **dict.fromkeys(names)}
 
 
@@ -90,13 +92,14 @@ def report_of(configured: Configured) -> Report:
     """Make the report of a valid configuration."""
     server, extension, sources = configured.server, configured.extension, configured.sources
     policy, replaced = configured.guard.policy, hook.replaced()
+    callback = configured.guard.callback
     provider = type(server.identity_provider)
     return Report(
         files=_files(sources),
-        policy="off" if policy is None else "on",
+        policy="on" if extension.has_roles else "off",
         # The base permissions, which come first, are no role from a file.
         roles=()
-        if policy is None
+        if policy is None or not extension.has_roles
         else tuple(
             RoleEntry(
                 role.name,
@@ -107,10 +110,12 @@ def report_of(configured: Configured) -> Report:
                 tuple(permission.text for permission in role.deny),
                 origin_of_role(written, sources),
             )
-            for role, written in zip(policy.roles[1:], extension.roles or (), strict=True)
+            for role, written in zip(policy.roles[1:], extension.roles, strict=True)
         ),
         identity_provider=f"{provider.__module__}.{provider.__qualname__}",
-        hook=None if replaced is None else _described(replaced),
+        callback=None if callback is None else hook.located(callback.function),
+        hook=None if replaced is None else hook.located(replaced),
+        denied_template=extension.denied_template or None,
         warnings=tuple(_warnings(configured, stored_memberships(configured))),
         hints=tuple(_hints(configured)),
     )
@@ -127,24 +132,17 @@ def _files(sources: Sequence[Source]) -> tuple[File, ...]:
     )
 
 
-def _described(function: Any) -> str:
-    code = getattr(function, "__code__", None)
-    # A configuration file is no module.
-    name = hook.describe(function).removeprefix("None.")
-    return name if code is None else f"{name} ({code.co_filename}, line {code.co_firstlineno})"
-
-
 def _warnings(configured: Configured, stored: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
     server, sources = configured.server, configured.sources
     policy = configured.guard.policy
     yield from settings_findings(server, sources)
-    if policy is None:
-        if hook.replaced() is None:
-            yield Finding(
-                "no-policy",
-                "there is no policy and no hook, so every signed-in user may do everything: set "
-                "c.JupyterAuthz.roles",
-            )
+    if configured.guard.has_no_party:
+        yield Finding(
+            "no-policy",
+            "there is no policy, no hook and no callback, so every signed-in user may do "
+            "everything: set c.JupyterAuthz.roles",
+        )
+    if policy is None or not configured.extension.has_roles:
         return
     provider = server.identity_provider
     memberships = read_memberships(configured.extension.groups)
@@ -171,7 +169,7 @@ def _hints(configured: Configured) -> Iterator[Finding]:
             "root can write every file: run this as the user of the server to learn which files "
             "of the policy that user could change",
         )
-    if configured.guard.policy is not None:
+    if configured.extension.has_roles:
         yield Finding(
             "runtime-directory",
             f"whoever runs code can read and write {server.runtime_dir}, where the server keeps "
@@ -200,7 +198,10 @@ def text_of(report: Report, verbose: bool) -> str:  # noqa: FBT001 - as the opti
     lines += ["", f"Identity provider: {report.identity_provider}"]
     roles = len(report.roles)
     state = _OFF if report.policy == "off" else f"{roles} role{'' if roles == 1 else 's'}"
-    lines += [f"Policy: {state}", f"Hook: {report.hook or 'none'}"]
+    lines += [f"Callback: {report.callback or 'none'}", f"Policy: {state}"]
+    lines += [f"Hook: {report.hook or 'none'}"]
+    if report.denied_template is not None:
+        lines.append(f"Page for who is not let in: {report.denied_template}")
     for role in report.roles:
         lines += _role_lines(role, verbose=verbose)
     lines += _finding_lines("Warning", report.warnings)

@@ -7,7 +7,8 @@ assignment, before or after this package is imported.
 from __future__ import annotations
 
 import inspect
-from functools import partialmethod
+from functools import partial, partialmethod
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.base.handlers import JupyterHandler
@@ -17,6 +18,7 @@ from jupyter_authz.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
 
 NAME = "user_is_authorized"
 
@@ -134,3 +136,27 @@ def describe(hook: Any) -> str:
     # A configuration file is run without a module.
     module = getattr(function, "__module__", None) or ""
     return f"{module}.{getattr(function, '__qualname__', repr(function))}".lstrip(".")
+
+
+def file_of(function: Any) -> str | None:
+    """Give the file that the code of a hook or callback stands in, where there is one."""
+    code = _code_of(function)
+    return None if code is None or code.co_filename.startswith("<") else code.co_filename
+
+
+def _code_of(function: Any) -> CodeType | None:
+    while isinstance(function, partial | partialmethod):
+        function = function.func
+    function = inspect.unwrap(getattr(function, "__func__", function))
+    if not isinstance(function, FunctionType):
+        # Something that can be called.
+        function = type(function).__call__
+    return getattr(function, "__code__", None)
+
+
+def located(function: Any) -> str:
+    """Name a hook or callback with the place of its code, as far as that is known."""
+    code = _code_of(function)
+    # A configuration file is no module.
+    name = describe(function).removeprefix("None.")
+    return name if code is None else f"{name} ({code.co_filename}, line {code.co_firstlineno})"

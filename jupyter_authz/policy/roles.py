@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from jupyter_authz.errors import PolicyError
+from jupyter_authz.model import GUEST
 from jupyter_authz.policy.garbage import no_collection
 from jupyter_authz.policy.patterns import Wild
 
@@ -100,6 +101,17 @@ def read_base_permissions(permissions: object, grammar: Grammar) -> Role:
     texts = _strings(permissions, BASE_ROLE, "permissions", empty=True)
     allow = _permissions(texts, BASE_ROLE, "allow", (), grammar)
     return Role(BASE_ROLE, "What a working front end needs", (EVERYBODY,), (), allow, ())
+
+
+def read_everything(grammar: Grammar) -> Role:
+    """Give what everybody may where there are no roles, so that a hook or a callback alone decides.
+
+    It is all but managing people, and what is nobody's.
+    """
+    allow = _permissions(("*",), BASE_ROLE, "allow", (), grammar)
+    deny = _permissions(("*:authz",), BASE_ROLE, "deny", (), grammar)
+    about = "All that a hook or a callback lets one do"
+    return Role(BASE_ROLE, about, (EVERYBODY,), (GUEST,), allow, deny)
 
 
 def read_limits(permissions: tuple[str, ...], grammar: Grammar) -> Role:

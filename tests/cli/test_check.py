@@ -67,6 +67,28 @@ def test_empty_policy_is_on(authz, configure):
     assert result.json["policy"] == "on"
 
 
+def test_callback(authz, configure, tmp_path):
+    """A callback is named, with its file, and so is the template; what is wrong with it, too."""
+    template = tmp_path / "denied.html"
+    template.write_text("{{ error_msg }}")
+    path = configure(
+        "def only_ann(user_info):\n"
+        "    return user_info['username'] == 'ann'\n"
+        "c.JupyterAuthz.authorize_callback = only_ann\n"
+        f"c.JupyterAuthz.denied_template = {str(template)!r}\n"
+    )
+    result = authz("check")
+    assert f"Callback: only_ann ({path}, line 1)\nPolicy: off" in result.out
+    assert f"Page for who is not let in: {template}\n" in result.out
+    report = authz("check", "--json").json
+    assert report["callback"] == f"only_ann ({path}, line 1)"
+    assert (report["denied_template"], report["warnings"]) == (str(template), [])
+    configure("c.JupyterAuthz.authorize_callback = lambda: True")
+    result = authz("check")
+    assert result.status == 1
+    assert "expected a function of (user_info) or (user_info, path), got <lambda>()" in result.err
+
+
 def test_hook(authz, configure, monkeypatch):
     """A hook that a configuration file puts in place is named, with its file."""
     monkeypatch.setattr(JupyterHandler, hook.NAME, hook.user_is_authorized)

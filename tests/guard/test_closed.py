@@ -12,8 +12,19 @@ from jupyter_authz import new_token
 TEXT = {"type": "file", "format": "text", "content": "c.JupyterAuthz.roles = None"}
 
 
-@pytest.fixture(scope="module")
-def ann(tmp_path_factory):
+MODULE = "def authorize(user_info):\n    return True\n"
+DECIDES = {
+    "roles": "c.JupyterAuthz.roles = [{'name': 'all', 'users': ['*'], 'allow': ['*']}]\n",
+    "callback": "import sys\n"
+    "sys.path.insert(0, HOME)\n"
+    "c.JupyterAuthz.authorize_callback = 'deciding_about_all.authorize'\n",
+    "hook": "from jupyter_server.base.handlers import JupyterHandler\n"
+    "JupyterHandler.user_is_authorized = lambda self, user, action, resource: True\n",
+}
+
+
+@pytest.fixture(scope="module", params=DECIDES)
+def ann(request, tmp_path_factory):
     """Give somebody who may do everything, on a server whose root has all its files."""
     home = tmp_path_factory.mktemp("closed")
     token, hashed = new_token()
@@ -29,8 +40,9 @@ def ann(tmp_path_factory):
         f"load_subconfig('parts/roles.py', path={str(home)!r})\n"
         f"c.SQLiteYStore.db_path = {str(home / 'rooms' / 'kept.db')!r}\n"
         f"c.ServerApp.cookie_secret_file = {str(home / 'holds' / 'secret')!r}\n"
-        "c.JupyterAuthz.roles = [{'name': 'all', 'users': ['*'], 'allow': ['*']}]\n"
+        + DECIDES[request.param].replace("HOME", repr(str(home)))
     )
+    (home / "deciding_about_all.py").write_text(MODULE)
     (home / "notes").mkdir()
     (home / "notes" / "n.txt").write_text("n")
     # What the configuration includes, with what it includes.
@@ -102,6 +114,12 @@ def test_nobody_is_let_at_the_files_of_the_server(ann, method, path, body):
     """By whatever way."""
     reply = ann.request(method, path, body)
     assert (reply.status, json.loads(reply.body).get("reason")) == (403, "closed")
+
+
+def test_where_a_callback_comes_from(ann, request):
+    """The module that it is imported from is nobody's, either, where there is one."""
+    status = ann.status("PUT", "api/contents/deciding_about_all.py", {**TEXT, "content": MODULE})
+    assert status == (403 if "callback" in request.node.callspec.id else 200)
 
 
 def test_what_is_beside_them(ann):
