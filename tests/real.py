@@ -40,6 +40,7 @@ c.ServerProxy.servers = {{
         "launcher_entry": {{"path_info": "app/open/?a=/closed"}},
     }},
     "Whole": {{"command": [], "port": 9}},
+    "dot.ted": {{"command": [], "port": 9}},
     "astray": {{"command": [], "port": 9, "launcher_entry": {{"path_info": "app/open"}}}},
 }}
 """

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
+
+from tornado.web import HTTPError
 
 from jupyter_authz.resources.requests import part
 from jupyter_authz.resources.table import Ask, Row
@@ -12,14 +15,22 @@ if TYPE_CHECKING:
     from jupyter_authz.resources.table import Source
 
 _HANDLERS = "jupyter_server_proxy.handlers"
+_PORT = re.compile(r"[1-9][0-9]{0,4}")
+_LAST_PORT = 65_535
+# Of a path with parameters, as some servers read it.
+_WAY_UP = re.compile(r"(?:^|/)\.{1,2};")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "0", "127.1"}  # noqa: S104 - names to know
 
 
-def _host_and_port(host: str, port: Any) -> str:
+def _host_and_port(host: str, port: str | None) -> str:
     """Give the name of an application; the names of this very machine are one."""
+    # INVARIANT: a port has one spelling; what is no port, the system takes for another one.
+    # tests/guard/test_proxy.py::test_spellings_of_ports
+    if port is None or not _PORT.fullmatch(port) or int(port) > _LAST_PORT:
+        raise HTTPError(400, f"Expected a port between 1 and {_LAST_PORT}")
     plain = host.lower().strip("[]").rstrip(".")
     here = plain in _LOOPBACK or plain.startswith("127.")
-    return f"{'localhost' if here else plain}:{int(port)}"
+    return f"{'localhost' if here else plain}:{port}"
 
 
 def _local(request: Request) -> Any:
@@ -31,26 +42,35 @@ def _remote(request: Request) -> Any:
 
 
 def _configured(request: Request) -> Any:
-    """Find the name under which the operator configured the application: it is in the URL."""
-    url = request.url
-    return None if url is None else url.removesuffix(part(0)(request)).strip("/")
+    """Find the name under which the operator configured the application.
 
-
-def _alone(request: Request) -> Any:
-    url = request.url
-    return None if url is None else url.strip("/")
+    It stands in the pattern of the route, where it is taken for a regular expression: a dot in it
+    is any character.
+    """
+    # INVARIANT: a name is no pattern. tests/guard/test_proxy.py::test_a_name_is_no_pattern
+    found, url = request.pattern, request.url
+    if found is None or url is None:
+        return None
+    pattern = found.removesuffix("$").removesuffix("(.*)")
+    name = pattern.removeprefix(request.handler.settings["base_url"]).strip("/")
+    if url.removesuffix(part(0)(request) or "").strip("/") != name:
+        raise HTTPError(404)
+    return name
 
 
 def _plain(source: Source) -> Source:
-    """Take a path that the proxy sends on: what would end it there is not taken for a part of it.
+    r"""Take a path that the proxy sends on as it is: what it may become there is no part of it.
 
-    The proxy sends ``?`` and ``#`` on as they are, however they came.
+    ``?`` and ``#`` end it; ``\`` is a slash to some; and what follows a ``;`` is no name, so that
+    it may be a way up.
     """
     # INVARIANT: tests/resources/test_absolute_paths.py::test_an_encoded_query_is_no_path
 
     def found(request: Request) -> Any:
         value = source(request)
-        return None if value is None or set(value) & {"?", "#"} else value
+        if value is None or set(value) & {"?", "#", "\\"}:
+            return None
+        return None if _WAY_UP.search(value) else value
 
     return found
 
@@ -74,7 +94,7 @@ ROWS = (
     Row(
         f"{_HANDLERS}.AddSlashHandler",
         "proxy",
-        every=(Ask("execute", "proxy", name=_alone, url=lambda _: ""),),
+        every=(Ask("execute", "proxy", name=_configured, url=lambda _: ""),),
     ),
     # Which applications there are: every front end asks as it starts. Holds what its reader may
     # use, see `guard.applications`.

@@ -72,6 +72,12 @@ class Request:
         return path.removeprefix(base) if path.startswith(base) else None
 
     @property
+    def pattern(self) -> str | None:
+        """The regular expression of the route, of a request that is decided about."""
+        route = getattr(self.handler, "authz_route", None)
+        return None if route is None else route.pattern
+
+    @property
     def username(self) -> str | None:
         """Whose request it is."""
         return getattr(self.handler.current_user, "username", None)

@@ -7,7 +7,7 @@ import http.client
 import json
 import re
 from http.cookies import SimpleCookie
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import pytest
 from real import PASSWORD
@@ -152,10 +152,9 @@ def test_names_of_applications(real, upstream):
     for host in ("", "localhost:", "127.0.0.1:"):
         assert pat.status("GET", f"/proxy/{host}{upstream}/x") == 200, host
     assert pat.status("GET", f"/proxy/absolute/{upstream}/x") == 200
-    assert pat.status("GET", f"/proxy/0{upstream}/x") == 200
     for other in (
         f"{real.port}",
-        f"{upstream}1",
+        f"{upstream - 1}",
         f"example.com:{upstream}",
         f"10.0.0.1:{upstream}",
     ):
@@ -235,7 +234,7 @@ def test_all_of_an_application_is_its_own(real, upstream, place):
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("root", {"app", "Whole", "astray"}),
+        ("root", {"app", "Whole", "astray", "dot.ted"}),
         ("pat", {"app"}),
         ("pam", {"Whole"}),
         ("ada", set()),
@@ -259,3 +258,22 @@ def test_the_way_to_the_first_page(real):
         "pam": [403, 302],
         "ann": [403, 403],
     }
+
+
+@pytest.mark.parametrize("place", ["/proxy/{}/x", "/proxy/absolute/{}/x", "/proxy/localhost:{}/x"])
+def test_spellings_of_ports(real, upstream, place):
+    """A port has one: by a larger number the system would reach another port."""
+    for port in (upstream + 65_536, f"0{upstream}", 65_536, 0, "9" * 30, "\u0661\u0662"):
+        for name in ("pat", "root"):
+            status = real(name).status("GET", quote(place.format(port), safe="/:"))
+            assert status == 400 or (status == 404 and not str(port).isascii()), port
+    assert real("pat").status("GET", place.format(upstream)) == 200
+
+
+def test_a_name_is_no_pattern(real):
+    """An application is where its name says, and not where that would match as a pattern."""
+    dot = {name: real(name).status("GET", "/dot.ted/x") for name in ("root", "pat")}
+    assert (dot["root"] >= 500, dot["pat"]) == (True, 403)
+    for path in ("dotXted/x", "dot/ted/x", "dot-ted", "dot/ted/", "dotXted/../dot.ted/x"):
+        for name in ("root", "pat"):
+            assert real(name).status("GET", f"/{path}") == 404, path

@@ -86,7 +86,7 @@ def test_nothing_of_git_is_only_reading():
                 assert ("execute", "git") in {(ask.action, ask.type) for ask in asks}, row
 
 
-@pytest.mark.parametrize("path", ["/admin?x", "/admin#/y", "/a?"])
+@pytest.mark.parametrize("path", ["/admin?x", "/admin#/y", "/a?", "/a/..;/b", "/a/..\\b", "/.;x/b"])
 def test_an_encoded_query_is_no_path(path):
     """What ends a path on its way to the application makes it unknown."""
     row = next(row for row in PROXY if row.handler.endswith("LocalProxyHandler"))
