@@ -6,11 +6,10 @@ which path below the base URL.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from traitlets.utils.importstring import import_item
 
@@ -36,6 +35,29 @@ _SIGN_IN = "/login"
 _CLAIMS = ("claims", "hub_user")
 
 
+class Ways(NamedTuple):
+    """Where a server leads by itself.
+
+    Parameters
+    ----------
+    base_url
+        With a slash at its end.
+    home
+        To which it leads from its root; a path below the base URL, as the following.
+    is_public
+        Whether nobody is asked about a path, and nobody led on from there.
+    """
+
+    base_url: str
+    home: str
+    is_public: Callable[[str], bool]
+
+    def after_sign_in(self, target: str) -> str:
+        """Give where the sign-in page leads whoever has signed in: what it is told, or the root."""
+        told = parse_qs(urlsplit(target).query).get("next", [self.base_url])[-1]
+        return quote(path_of(urlsplit(told).path, self.base_url) or "/")
+
+
 class Callback(NamedTuple):
     """A function that lets requests go on, or does not, or leads elsewhere.
 
@@ -54,8 +76,7 @@ class Callback(NamedTuple):
         self,
         *,
         path: str | None,
-        home: str,
-        is_public: Callable[[str], bool],
+        ways: Ways,
         user: Any,
         subject: Subject,
         groups: Sequence[str],
@@ -68,10 +89,8 @@ class Callback(NamedTuple):
         ----------
         path
             That is asked for, below the base URL, as `path_of` gives it; None, unknown, is denied.
-        home
-            To which the server leads from its root.
-        is_public
-            Whether nobody is asked about a path.
+        ways
+            Of the server.
         user, subject
             Who asks, as Jupyter and as the policy knows them.
         groups
@@ -94,7 +113,10 @@ class Callback(NamedTuple):
             given = (info, path) if self.takes_path else (info,)
             answer = await settle(self.function(*given))
             # INVARIANT: only True agrees. tests/guard/test_callback.py::test_only_true_agrees
-            if not isinstance(answer, bool | str):
+            if isinstance(answer, str):
+                # What somebody has made of strings has methods of its own.
+                return str.__str__(answer)
+            if not isinstance(answer, bool):
                 log.warning(
                     "jupyter_authz | the callback %s returned %r for %r: expected True, False or a "
                     "path, so it was denied",
@@ -113,10 +135,8 @@ class Callback(NamedTuple):
                 return AGREED
             if answer is False:
                 return _denied(f"{name} did not return True")
-            wrong = await _wrong_with(
-                answer, path, home, is_public, ask, is_guest=subject.kind == GUEST
-            )
-        except (Exception, asyncio.CancelledError, SystemExit, GeneratorExit):
+            wrong = await _wrong_with(answer, path, ways, ask, is_guest=subject.kind == GUEST)
+        except BaseException:
             # INVARIANT: nothing it raises ends the server, or leaves a request without an answer.
             # tests/guard/test_callback.py::test_one_that_raises_denies
             log.exception("jupyter_authz | the callback %s raised for %r", name, path)
@@ -140,9 +160,9 @@ def read_callback(value: object) -> Callback | None:
     ConfigurationError
         It cannot be imported or called, or takes other arguments.
     """
-    if value is None or value == "":
+    if value is None:
         return None
-    if isinstance(value, str):
+    if isinstance(value, str) and value:
         try:
             value = import_item(value)
         except Exception as error:
@@ -251,11 +271,10 @@ def local(target: str) -> str | None:
     return path_of(urlsplit(target).path, "/")
 
 
-async def _wrong_with(  # noqa: PLR0913 - what there is to know
+async def _wrong_with(
     answer: str,
     path: str,
-    home: str,
-    is_public: Callable[[str], bool],
+    ways: Ways,
     ask: Callable[[str], Awaitable[Any]],
     *,
     is_guest: bool,
@@ -263,7 +282,7 @@ async def _wrong_with(  # noqa: PLR0913 - what there is to know
     """Tell what is wrong with leading somebody elsewhere; nothing if nothing is.
 
     Follows where the callback itself would lead on from there, and where the server would: from its
-    root to its first page, and from the sign-in page to its root whoever has signed in.
+    root to its first page, and from the sign-in page further on whoever has signed in.
     """
     seen, target = {path}, answer
     while len(seen) <= _MOST_REDIRECTS:
@@ -273,15 +292,14 @@ async def _wrong_with(  # noqa: PLR0913 - what there is to know
         if place in seen:
             return "it leads in a circle"
         seen.add(place)
-        further: Any
         if place == _SIGN_IN and not is_guest:
-            further = "/"
-        elif is_public(place):
+            target = ways.after_sign_in(target)
+            continue
+        if ways.is_public(place):
             return ""
-        else:
-            further = await ask(place)
-        if further is True and place == "/" != home:
-            further = home
+        further = await ask(place)
+        if further is True and place == "/" != ways.home:
+            further = ways.home
         if not isinstance(further, str):
             return ""
         target = further

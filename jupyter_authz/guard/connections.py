@@ -211,14 +211,15 @@ class Connections:
             await asyncio.gather(*(self._ask_hook(*one) for one in asked))
 
     def _going_on(self) -> list[tuple[RequestHandler, Admission]]:
-        """Give the replies that have begun and go on.
+        """Give the replies that have begun and go on, and those for which others are asked.
 
-        One that has not begun is about what was decided: whoever signs out is told so.
+        Of ours, one that has not begun is about what was decided: whoever signs out is told so.
         """
         return [
             (handler, admission)
             for handler, admission in self._replies.items()
-            if handler._headers_written and not handler._finished  # noqa: SLF001 - tornado's own
+            if (handler._headers_written or admission.route.row.hides_credentials)  # noqa: SLF001
+            and not handler._finished  # noqa: SLF001 - tornado's own
         ]
 
     async def _revise_replies(self, running: Sessions | None) -> None:
@@ -271,11 +272,19 @@ class Connections:
             asked = [*admission.asked, *(one for each in required for one in each.questions)]
             return bool(await hook_agrees(asker, user, asked, self._guard.log, ensure_async))
 
+        asking = asyncio.ensure_future(ask())
+        # INVARIANT: one that does not end, not even when it is cancelled, delays nobody's
+        # revocation. tests/guard/test_callback.py::test_one_that_never_answers
+        await asyncio.wait([asking], timeout=_PATIENCE)
+        agreed = False
         try:
-            agreed = await asyncio.wait_for(ask(), _PATIENCE)
-        except Exception:
+            if asking.done():
+                agreed = asking.result()
+            else:
+                asking.cancel()
+                self._guard.log.error("jupyter_authz | no answer within %s second(s)", _PATIENCE)
+        except (Exception, asyncio.CancelledError):
             self._guard.log.exception("jupyter_authz | an error while asking a hook")
-            agreed = False
         if not agreed and handler in self._replies:
             self._end(handler)
         elif not agreed:

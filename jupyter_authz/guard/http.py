@@ -15,7 +15,7 @@ from tornado.websocket import WebSocketHandler
 from jupyter_authz.guard import answers
 from jupyter_authz.guard import hook as hooks
 from jupyter_authz.guard.admission import admission_of
-from jupyter_authz.guard.callback import path_of
+from jupyter_authz.guard.callback import Ways, path_of
 from jupyter_authz.guard.connections import Connections
 from jupyter_authz.guard.credentials import hide_credentials
 from jupyter_authz.guard.crosssite import is_cross_site
@@ -268,10 +268,15 @@ class Guard:
         """Ask the callback about a request, where there is one."""
         if self.callback is None:
             return AGREED
+        base_url = self.settings["base_url"]
+        ways = Ways(
+            base_url,
+            path_of(self.settings.get("default_url") or "/", base_url) or "/",
+            partial(self.way.is_public, handler.request),
+        )
         return await self.callback.decide(
-            path=path_of(handler.request.path, self.settings["base_url"]),
-            is_public=partial(self.way.is_public, handler.request),
-            home=path_of(self.settings.get("default_url") or "/", self.settings["base_url"]) or "/",
+            path=path_of(handler.request.path, base_url),
+            ways=ways,
             user=user,
             subject=subject,
             groups=self.groups_of(subject),

@@ -5,7 +5,6 @@ The decision of a whole request. Only True or an allowed decision agrees; an err
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Any
 
 from tornado.web import HTTPError
@@ -129,14 +128,14 @@ async def hook_agrees(
         try:
             answer = hook(user, *labels) if takes_resource else hook(user, question.action)
             answer = await settle(answer)
-        except (asyncio.CancelledError, SystemExit, GeneratorExit) as error:
-            # INVARIANT: nothing it raises ends the server, or the request without an answer.
-            # tests/guard/test_hook.py::test_a_hook_that_raises_denies
-            raise HookError(f"{hooks.describe(hook)} raised {type(error).__name__}") from error
         except HTTPError as error:
             # Jupyter's way to say no.
             log.info("%s raised %s for (%r, %r)", hooks.describe(hook), error, *labels)
             answer = False
+        except BaseException as error:
+            # INVARIANT: nothing it raises ends the server, or the request without an answer.
+            # tests/guard/test_hook.py::test_a_hook_that_raises_denies
+            raise HookError(f"{hooks.describe(hook)} raised {type(error).__name__}") from error
         # INVARIANT: only True agrees; None, a coroutine and other truthy values do not.
         # tests/guard/test_hook.py::test_only_true_agrees
         if answer is not True:

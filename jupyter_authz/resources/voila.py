@@ -6,10 +6,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_core.paths import jupyter_path
 from tornado.web import HTTPError
 
-from jupyter_authz.resources.requests import part, query, relative
+from jupyter_authz.resources.requests import argument, part, relative
 from jupyter_authz.resources.running import kernel, own_dashboard
 from jupyter_authz.resources.table import Ask, Row
 
@@ -32,20 +31,23 @@ def names_what_is_there(request: Request) -> bool:
     Voila takes the name of a theme for a part of the page, and waits for a template to be there.
     """
     # INVARIANT: tests/guard/test_dashboards.py::test_looks
-    theme, template = query("theme")(request), query("template")(request)
+    theme, template = argument("theme")(request), argument("template")(request)
     if theme and not _THEME.fullmatch(theme):
         raise HTTPError(400, "Expected the name of a theme as 'theme'")
     if template and not (_TEMPLATE.fullmatch(template) and _is_there(template)):
-        raise HTTPError(400, "Expected the name of a template that is installed as 'template'")
+        raise HTTPError(400, "Expected the name of an installed template for pages as 'template'")
     return True
 
 
 def _is_there(template: str) -> bool:
-    return any(
-        Path(place, kind, "templates", template).is_dir()
-        for place in jupyter_path()
-        for kind in ("voila", "nbconvert")
-    )
+    from voila.paths import collect_template_paths  # noqa: PLC0415 - there where this is asked
+
+    try:
+        places = collect_template_paths(("voila", "nbconvert"), template)
+    except ValueError:
+        return False
+    # Those of nbconvert make other formats, too.
+    return any(Path(place, "index.html.j2").is_file() for place in places)
 
 
 # Holds what its reader may open, see `guard.dashboards`.

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import suppress
 
 import pytest
+from guard.test_revocation import policy
 from hypothesis import given
 from hypothesis import strategies as st
 from people import Person, allowing
@@ -118,14 +120,26 @@ async def test_only_true_agrees(serve, caplog, answer):
     assert "confused" in caplog.text
 
 
-async def test_one_that_raises_denies(serve, caplog):
+class Unusual(BaseException):
+    """No usual exception."""
+
+
+@pytest.mark.parametrize("is_coroutine", [False, True])
+async def test_one_that_raises_denies(serve, caplog, is_coroutine):
     """Whatever it raises, also what says that something was cancelled."""
     errors = [KeyError("user"), RecursionError(), asyncio.CancelledError(), HTTPError(404)]
-    errors += [SystemExit(1), GeneratorExit()]
+    errors += [SystemExit(1), GeneratorExit(), KeyboardInterrupt(), Unusual()]
 
-    async def broken(user_info, path):
+    def broken(user_info, path):
         raise errors[0]
 
+    async def broken_later(user_info, path):
+        await asyncio.sleep(0)
+        raise errors[0]
+
+    if is_coroutine:
+        broken_later.__qualname__ = broken.__qualname__
+        broken = broken_later
     be = serve(roles=[allowing("*")], authorize_callback=broken)
     while errors:
         caplog.clear()
@@ -216,6 +230,7 @@ async def test_the_documented_guest(serve):
 
 LEADS = {
     "/in": "/login",
+    "/next": "/login?next={base}next%2F",
     "/a": "/b",
     "/b": "/c",
     "/c": "/a",
@@ -233,10 +248,11 @@ async def test_circles(serve, caplog):
             return f"{path}x"
         if path == "/":
             return "/in"
-        return LEADS.get(path, True)
+        leads = LEADS.get(path, True)
+        return leads.format(base=be.base_url) if isinstance(leads, str) else leads
 
     be = serve(roles=None, authorize_callback=around)
-    for path in ("a", "b", "c", "self", "on", "far", "in"):
+    for path in ("a", "b", "c", "self", "on", "far", "in", "next"):
         reply = await be("ann").fetch("GET", path, headers=PAGE)
         assert (reply.code, b"You may not do this" in reply.body) == (403, True), path
     assert "it leads in a circle" in caplog.text
@@ -306,6 +322,7 @@ def test_every_path_is_below(url):
     ("value", "expected"),
     [
         (5, "expected a function of"),
+        ("", "expected a function of .*, got ''"),
         ("nowhere.function", "cannot import 'nowhere.function'"),
         ("os.nothing", "cannot import 'os.nothing'"),
         ("os.sep", "expected a function of"),
@@ -395,6 +412,35 @@ async def test_what_is_open(serve):
     reply_ann.cancel()
     for socket in open_bob:
         socket.close()
+
+
+async def test_one_that_never_answers(serve):
+    """It is waited for a second, and others are closed in time all the same."""
+    stuck = asyncio.Event()
+
+    async def authorize(user_info, path):
+        while user_info["username"] == "ann" and stuck.is_set():
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(10)
+        return True
+
+    be = serve(roles=[allowing("*", users=["ann", "bob"])], authorize_callback=authorize)
+    ann, bob = [await be(name).connect("api/events/subscribe") for name in ("ann", "bob")]
+    stuck.set()
+    be.guard.connections.revise_soon()
+    began = time.monotonic()
+    assert await asyncio.wait_for(ann.read_message(), 5) is None
+    assert time.monotonic() - began < 2
+    be.guard.enforce(policy(allowing("*", users=["ann"])))
+    began = time.monotonic()
+    assert await asyncio.wait_for(bob.read_message(), 5) is None
+    assert (bob.close_code, time.monotonic() - began < 1) == (1008, True)
+    stuck.clear()
+    for socket in (ann, bob):
+        socket.close()
+    for task in asyncio.all_tasks():
+        if "_ask_hook" in repr(task):
+            task.cancel()
 
 
 async def test_a_place_that_is_not_ascii(serve):

@@ -159,8 +159,15 @@ async def test_looks(be):
             "template=..",
             "template=.",
             "template=lab/../lab",
+            # Of nbconvert, for other formats.
+            "template=latex",
+            "template=base",
         ):
             reply = await be("cy").fetch("GET", f"{place}?{bad}")
+            assert (reply.code, b"<script>" in reply.body) == (400, False), (place, bad)
+            # They are read from a form as well.
+            form = {"Content-Type": "application/x-www-form-urlencoded"}
+            reply = await be("cy").fetch("GET", place, bad, headers=form)
             assert (reply.code, b"<script>" in reply.body) == (400, False), (place, bad)
     good = "voila/render/dash/cy/w.ipynb?theme=dark&template=lab"
     assert (await be("cy").fetch("GET", good)).code == 200

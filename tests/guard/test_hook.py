@@ -206,6 +206,10 @@ async def test_a_coroutine_is_not_true(serve, monkeypatch):
     gc.collect()
 
 
+class Unusual(BaseException):
+    """No usual exception."""
+
+
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
@@ -213,6 +217,8 @@ async def test_a_coroutine_is_not_true(serve, monkeypatch):
         (HTTPError(404), "hook"),
         (SystemExit(1), "error"),
         (GeneratorExit(), "error"),
+        (KeyboardInterrupt(), "error"),
+        (Unusual(), "error"),
     ],
     ids=repr,
 )

@@ -6,12 +6,16 @@ import asyncio
 import http.client
 import json
 import re
+import time
 from http.cookies import SimpleCookie
 from urllib.parse import quote, urlencode
 
 import pytest
+from guard.test_revocation import policy
+from people import allowing
 from real import PASSWORD
 from tornado.httpclient import HTTPClientError, HTTPRequest
+from tornado.simple_httpclient import HTTPStreamClosedError
 from tornado.websocket import websocket_connect
 
 from jupyter_authz.resources import proxy
@@ -277,3 +281,21 @@ def test_a_name_is_no_pattern(real):
     for path in ("dotXted/x", "dot/ted/x", "dot-ted", "dot/ted/", "dotXted/../dot.ted/x"):
         for name in ("root", "pat"):
             assert real(name).status("GET", f"/{path}") == 404, path
+
+
+async def test_a_reply_that_is_waited_for(serve, jp_server_config, upstream):
+    """What an application is going to answer is not given to who may no longer ask for it."""
+    jp_server_config.ServerApp.jpserver_extensions["jupyter_server_proxy"] = True
+    be = serve(roles=[allowing("*", users=["ann", "bob"])])
+    waiting = {
+        name: asyncio.ensure_future(be(name).fetch("GET", f"proxy/{upstream}/slowly"))
+        for name in ("ann", "bob")
+    }
+    await asyncio.sleep(0.5)
+    be.guard.enforce(policy(allowing("*", users=["ann"])))
+    began = time.monotonic()
+    with pytest.raises(HTTPStreamClosedError):
+        await asyncio.wait_for(waiting["bob"], 5)
+    assert time.monotonic() - began < 1
+    assert not waiting["ann"].done()
+    waiting["ann"].cancel()

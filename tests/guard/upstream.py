@@ -19,7 +19,9 @@ def _received(request):
 
 
 class _Tell(RequestHandler):
-    def _tell(self, *_):
+    async def _tell(self, *_):
+        if self.request.path.endswith("/slowly"):
+            await asyncio.sleep(20)
         self.set_cookie("app", "its-own")
         self.write(_received(self.request))
 
