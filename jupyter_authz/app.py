@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_server.extension.application import ExtensionApp
@@ -18,7 +17,7 @@ from jupyter_authz.errors import AuthzError, ConfigurationError
 from jupyter_authz.guard import hook
 from jupyter_authz.guard.authorizer import PolicyAuthorizer
 from jupyter_authz.guard.callback import read_callback
-from jupyter_authz.guard.denied import DeniedPage, read_template
+from jupyter_authz.guard.denied import DeniedPage, read_template, template_files
 from jupyter_authz.guard.frontends import offer_what_is_allowed
 from jupyter_authz.guard.http import Guard
 from jupyter_authz.guard.trust import sign_for_each_user
@@ -455,10 +454,10 @@ class JupyterAuthz(ExtensionApp):
             *self._files_of_others(),
         ]
         # What is in a template runs in the server.
-        template = self.denied_template and str(Path(self.denied_template).expanduser().absolute())
+        template = template_files(self.denied_template)
         callback = read_callback(self.authorize_callback)
         deciding = [hook.replaced(), None if callback is None else callback.function]
-        own = [self.accounts_settings.file, template, *map(hook.file_of, deciding)]
+        own = [self.accounts_settings.file, *template, *map(hook.file_of, deciding)]
         closed = Closed(
             root,
             server_files.trees(server, files, own),

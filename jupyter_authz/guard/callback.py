@@ -213,7 +213,8 @@ def user_info(user: Any, subject: Subject, groups: Sequence[str]) -> dict[str, A
         if isinstance(claims, Mapping):
             info.update(claims)
     shown = getattr(user, "display_name", None) or getattr(user, "name", None)
-    name = subject.username
+    # Guests have one name, whatever browser they are in.
+    name = user.username if subject.kind == GUEST else subject.username
     # INVARIANT: what a token claims does not replace what was decided about.
     # tests/guard/test_callback.py::test_what_it_is_told
     return {

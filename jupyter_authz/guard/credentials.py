@@ -11,6 +11,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from tornado.web import HTTPError
 
+from jupyter_authz.identity.users import visitor_cookie
+
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
 
@@ -76,11 +78,12 @@ def _hide_in_body(handler: JupyterHandler) -> None:
 
 def _hide_cookies(handler: JupyterHandler) -> None:
     request: Any = handler.request
-    own = handler.identity_provider.get_cookie_name(handler)
+    provider = handler.identity_provider
+    own = {provider.get_cookie_name(handler), visitor_cookie(provider, handler), "_xsrf"}
     kept = [
         f"{name}={morsel.coded_value}"
         for name, morsel in request.cookies.items()
-        if name not in {own, "_xsrf"} and not name.startswith(("username-", "jupyterhub-"))
+        if name not in own and not name.startswith(("username-", "jupyterhub-"))
     ]
     request.headers.pop("Cookie", None)
     if kept:

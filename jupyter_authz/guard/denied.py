@@ -8,7 +8,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PackageLoader, TemplateError
+from jinja2 import (
+    ChoiceLoader,
+    Environment,
+    FileSystemLoader,
+    PackageLoader,
+    TemplateError,
+    TemplateNotFound,
+)
+from jinja2.meta import find_referenced_templates
 from jupyter_server.utils import url_path_join
 
 from jupyter_authz.errors import ConfigurationError
@@ -16,6 +24,7 @@ from jupyter_authz.identity.stored import SERVICE
 from jupyter_authz.model import values_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from logging import Logger
 
     from jinja2 import Template
@@ -23,6 +32,7 @@ if TYPE_CHECKING:
 
     from jupyter_authz.model import Question
 
+_TRAIT = "c.JupyterAuthz.denied_template"
 _OWN = PackageLoader("jupyter_authz", "templates")
 _DEFAULT = Environment(loader=_OWN, autoescape=True).get_template("authz/denied.html")
 _TITLE = "Not allowed"
@@ -91,7 +101,7 @@ class DeniedPage:
                 return self._template.render(shown)
             except Exception:
                 # INVARIANT: tests/guard/test_denied.py::test_a_template_that_fails
-                log.exception("jupyter_authz | c.JupyterAuthz.denied_template: cannot be shown")
+                log.exception("jupyter_authz | %s: cannot be shown", _TRAIT)
         return _DEFAULT.render(shown)
 
 
@@ -102,7 +112,7 @@ def read_template(path: str) -> Template | None:
     ----------
     path
         Of a Jinja2 file; nothing is none. It may extend ``authz/base.html`` or
-        ``authz/denied.html``, and include what is beside it.
+        ``authz/denied.html``, and include what is beside it, by names that are written out.
 
     Raises
     ------
@@ -111,21 +121,75 @@ def read_template(path: str) -> Template | None:
     """
     if not path:
         return None
+    # INVARIANT: what it is made of is known, so that it belongs to the server.
+    # tests/guard/test_closed.py::test_what_a_template_is_made_of
+    file, environment = _opened(path)
+    for _ in _made_of(environment, file):
+        # Each of them is read, and what is wrong with it told.
+        pass
+    return environment.get_template(file.name)
+
+
+def template_files(path: str) -> tuple[str, ...]:
+    """Give the files that a template is made of, whether they are there or not.
+
+    Parameters
+    ----------
+    path
+        As of `read_template`.
+
+    Raises
+    ------
+    ConfigurationError
+        As `read_template`.
+    """
+    if not path:
+        return ()
+    file, environment = _opened(path)
+    return tuple(str(file.parent / name) for name in _made_of(environment, file))
+
+
+def _opened(path: str) -> tuple[Path, Environment]:
     file = Path(path).expanduser().absolute()
     if not file.is_file():
         raise ConfigurationError(
-            f"c.JupyterAuthz.denied_template: expected the path of a Jinja2 file, got {path!r}: "
-            f"there is no file {file}"
+            f"{_TRAIT}: expected the path of a Jinja2 file, got {path!r}: there is no file {file}"
         )
-    loader = ChoiceLoader([FileSystemLoader(file.parent), _OWN])
-    try:
-        return Environment(loader=loader, autoescape=True).get_template(file.name)
-    except (TemplateError, UnicodeDecodeError) as error:
-        line = getattr(error, "lineno", None)
-        where = f"{file}, line {line}" if line else str(file)
-        raise ConfigurationError(
-            f"c.JupyterAuthz.denied_template: {where}: {error}: expected a Jinja2 template"
-        ) from error
+    # INVARIANT: nothing beside it takes the place of what is ours.
+    # tests/guard/test_denied.py::test_what_is_ours_stays_ours
+    loader = ChoiceLoader([_OWN, FileSystemLoader(file.parent)])
+    return file, Environment(loader=loader, autoescape=True)
+
+
+def _made_of(environment: Environment, file: Path) -> Iterator[str]:
+    """Give the names of a template and of all that it extends, includes and imports, but ours."""
+    ours = set(_OWN.list_templates())
+    waiting, seen = [file.name], {file.name, *ours}
+    assert environment.loader is not None
+    while waiting:
+        name = waiting.pop()
+        yield name
+        where = file.parent / name
+        try:
+            source, _, _ = environment.loader.get_source(environment, name)
+            found = list(find_referenced_templates(environment.parse(source)))
+        except TemplateNotFound:
+            # It may be left out, or is missed when the page is shown.
+            continue
+        except (TemplateError, UnicodeDecodeError) as error:
+            line = getattr(error, "lineno", None)
+            place = f"{where}, line {line}" if line else str(where)
+            raise ConfigurationError(
+                f"{_TRAIT}: {place}: {error}: expected a Jinja2 template"
+            ) from error
+        if None in found:
+            raise ConfigurationError(
+                f"{_TRAIT}: {where}: expected the names of what it extends, includes or imports "
+                "written out, not worked out"
+            )
+        new = {one for one in found if one is not None} - seen
+        seen |= new
+        waiting += sorted(new)
 
 
 def _shown(handler: RequestHandler, question: Question | None) -> dict[str, Any]:

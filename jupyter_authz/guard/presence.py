@@ -10,6 +10,7 @@ import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jupyter_authz.guard.yjs import reader
+from jupyter_authz.identity.subjects import subject_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
@@ -76,7 +77,7 @@ def presence_from(
     may_write
         Whether they may write the document: what they say of its saving counts then.
     """
-    claim = Claim(user.username, may_write)
+    claim = Claim(subject_of(user).username, may_write)
     told: list[int] = []
 
     def as_own(client: int, state: Any) -> Any:

@@ -9,6 +9,7 @@ import copy
 import hmac
 import json
 import os
+import secrets
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,8 +30,9 @@ from jupyter_authz.identity.login import (
 )
 from jupyter_authz.identity.throttle import Throttle, Turns
 from jupyter_authz.identity.tokens import TokenFinder
-from jupyter_authz.identity.users import AccountUser
+from jupyter_authz.identity.users import AccountUser, visitor_cookie
 from jupyter_authz.identity.workers import Workers
+from jupyter_authz.model import GUEST
 
 if TYPE_CHECKING:
     from jupyter_authz.identity.stored import StoredAccounts
@@ -192,7 +194,7 @@ class AccountsIdentityProvider(IdentityProvider):
     def get_user(
         self, handler: RequestHandler
     ) -> AccountUser | Awaitable[AccountUser | None] | None:
-        """Tell who makes a request; without side effects on the reply.
+        """Tell who makes a request; without side effects on the reply, but that guests get a mark.
 
         Parameters
         ----------
@@ -210,6 +212,9 @@ class AccountsIdentityProvider(IdentityProvider):
         user = self.get_user_anew(handler)
         if self.stored is not None and isinstance(user, AccountUser):
             self.stored.note_seen(user)
+            if user.kind == GUEST and user.visitor is None:
+                user.visitor = secrets.token_hex(16)
+                self._set_cookie(handler, visitor_cookie(self, handler), user.visitor)
         return user
 
     def get_user_anew(
@@ -233,7 +238,13 @@ class AccountsIdentityProvider(IdentityProvider):
             # (tests/identity/test_tokens.py, test_wrong_token_beats_cookie).
             return self._token_user(handler, token)
         user = cast("AccountUser | None", self.get_user_cookie(handler))
-        return self.stored.guest() if user is None and self.stored is not None else user
+        if user is not None or self.stored is None:
+            return user
+        guest = self.stored.guest()
+        if guest is not None:
+            mark = handler.get_secure_cookie(visitor_cookie(self, handler))
+            guest.visitor = mark.decode("ascii") if mark else None
+        return guest
 
     def get_token(self, handler: RequestHandler) -> str | None:
         """Read the token from the ``Authorization`` header, and from nowhere else.
@@ -396,6 +407,10 @@ class AccountsIdentityProvider(IdentityProvider):
         if getattr(user, "kind", None) == "token":
             self.log.warning("jupyter_authz: not setting a cookie for a user of a token")
             return
+        name = self.get_cookie_name(handler)
+        self._set_cookie(handler, name, self.user_to_cookie(user, session))
+
+    def _set_cookie(self, handler: RequestHandler, name: str, value: str) -> None:
         options = dict(self.cookie_options)
         given = {name.lower() for name in options}
         is_secure = self.secure_cookie
@@ -408,9 +423,7 @@ class AccountsIdentityProvider(IdentityProvider):
             **({"secure": True} if is_secure else {}),
         }
         options.update((name, value) for name, value in defaults.items() if name not in given)
-        handler.set_secure_cookie(
-            self.get_cookie_name(handler), self.user_to_cookie(user, session), **options
-        )
+        handler.set_secure_cookie(name, value, **options)
 
     def clear_login_cookie(self, handler: RequestHandler) -> None:
         """End a session in this browser."""

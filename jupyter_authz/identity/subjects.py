@@ -10,7 +10,7 @@ from functools import lru_cache
 from typing import Any
 
 from jupyter_authz.errors import AuthzError
-from jupyter_authz.model import Subject
+from jupyter_authz.model import GUEST, Subject
 
 
 def subject_of(user: Any) -> Subject:
@@ -32,6 +32,10 @@ def subject_of(user: Any) -> Subject:
         raise AuthzError(f"the identity provider gave a user without a username: {user!r}")
     groups = getattr(user, "groups", None) or ()
     kind = getattr(user, "kind", None)
+    if kind == GUEST and hasattr(user, "visitor"):
+        # INVARIANT: what one visitor has started is no other's, nor that of an account of the name.
+        # tests/accounts/test_rest.py::test_visitors_are_not_one_another
+        username = f"{username}:{user.visitor or ''}"
     try:
         listed = _listed(groups) if groups else ()
         limits = getattr(user, "limits", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from jupyter_server.auth import User
 
@@ -34,3 +35,18 @@ class AccountUser(User):
         self.digest: bytes | None = None
         # Of the password that was shown to be known, where it is one of the store; neither.
         self.shown: str | None = None
+        # Of a guest, the mark of their browser, which nobody else is told, either.
+        self.visitor: str | None = None
+
+
+def visitor_cookie(provider: Any, handler: Any) -> str:
+    """Give the name of the cookie by which browsers of guests are told apart.
+
+    Parameters
+    ----------
+    provider
+        Of identities.
+    handler
+        Of a request.
+    """
+    return f"{provider.get_cookie_name(handler)}-visitor"

@@ -13,6 +13,8 @@ from urllib.parse import unquote
 
 from tornado.web import HTTPError
 
+from jupyter_authz.identity.subjects import subject_of
+
 if TYPE_CHECKING:
     from jupyter_server.base.handlers import JupyterHandler
 
@@ -79,8 +81,9 @@ class Request:
 
     @property
     def username(self) -> str | None:
-        """Whose request it is."""
-        return getattr(self.handler.current_user, "username", None)
+        """Whose request it is, as the policy knows them."""
+        user = self.handler.current_user
+        return None if user is None else subject_of(user).username
 
 
 def part(key: str | int) -> Source:

@@ -586,6 +586,43 @@ async def test_guests(start):
     assert await visitor.status("GET", "api/contents/closed/b.txt") == 200
 
 
+async def test_visitors_are_not_one_another(start):
+    """What one of them has started is neither another's nor that of an account of the name."""
+    from guard.test_revocation import policy
+
+    be = start(guests=True)
+    own = "execute:kernels,channels,sessions!owner={username}"
+    role = {"name": "guests", "groups": ["guest"], "users": ["guest"]}
+    role["allow"] = [own, "read:identity"]
+    be.guard.enforce(policy(role, allowing("*", users=["root"], name="root")))
+    first, second = Browser(be), Browser(be)
+    await first.fetch("GET", "login")
+    kernel = await first.json("POST", "api/kernels", {})
+    channels = f"api/kernels/{kernel['id']}/channels"
+    assert [one["id"] for one in await first.json("GET", "api/kernels")] == [kernel["id"]]
+    socket = await first.connect(channels)
+    token, hashed = new_token()
+    provider = be.web_app.settings["identity_provider"]
+    provider.users = {**provider.users, "guest": {"hashed_tokens": [hashed]}}
+    namesake, script, forged = be(token), be(), Browser(be)
+    assert (await namesake.json("GET", "api/me"))["identity"]["username"] == "guest"
+    await forged.fetch("GET", "login")
+    (name,) = [one for one in first.cookies if one.endswith("-visitor")]
+    forged.cookies[name] = first.cookies[name][:-4] + "0000"
+    for other in (second, script, forged, namesake):
+        assert await other.json("GET", "api/kernels") == []
+        assert await other.status("GET", f"api/kernels/{kernel['id']}") == 403
+        with pytest.raises(HTTPClientError, match="403"):
+            await other.connect(channels)
+    assert [one["id"] for one in await be(TOKEN).json("GET", "api/kernels")] == [kernel["id"]]
+    # It stays open, and is known again, as things change.
+    be.guard.connections.revise_soon()
+    await asyncio.sleep(0.3)
+    assert socket.close_code is None
+    socket.close()
+    assert await first.status("DELETE", f"api/kernels/{kernel['id']}") == 204
+
+
 # ---------------------------------------------------------------------- the extra
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
+from people import allowing
 from serving import Client, serving
 
 from jupyter_authz import new_token
@@ -120,6 +121,21 @@ def test_where_a_callback_comes_from(ann, request):
     """The module that it is imported from is nobody's, either, where there is one."""
     status = ann.status("PUT", "api/contents/deciding_about_all.py", {**TEXT, "content": MODULE})
     assert status == (403 if "callback" in request.node.callspec.id else 200)
+
+
+async def test_what_a_template_is_made_of(serve, jp_root_dir):
+    """All that is shown with it is the server's, there or not: what is in it runs in the server."""
+    place = jp_root_dir / "pages"
+    place.mkdir()
+    (place / "denied.html").write_text('{% extends "parts/frame.html" %}')
+    (place / "parts").mkdir()
+    (place / "parts" / "frame.html").write_text('{% include "banner.html" ignore missing %}')
+    be = serve(roles=[allowing("*")], denied_template=str(place / "denied.html"))
+    for path in ("denied.html", "parts/frame.html", "banner.html"):
+        reply = await be("ann").fetch("PUT", f"api/contents/pages/{path}", TEXT)
+        assert (reply.code, json.loads(reply.body)["reason"]) == (403, "closed"), path
+    for path in ("other.html", "parts/banner.html"):
+        assert await be("ann").status("PUT", f"api/contents/pages/{path}", TEXT) == 201, path
 
 
 def test_what_is_beside_them(ann):

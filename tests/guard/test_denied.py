@@ -77,6 +77,31 @@ async def test_what_beside_it_is_included(serve, template):
     assert text == "more for ann"
 
 
+async def test_what_is_ours_stays_ours(serve, template):
+    """What people may write beside the template does not come in place of this package's."""
+    template.write_text('{% extends "authz/base.html" %}{% block title %}Ours{% endblock %}')
+    (template.parent / "authz").mkdir()
+    (template.parent / "authz" / "base.html").write_text("theirs")
+    be = serve(roles=ROLES, denied_template=str(template))
+    text = (await be("ann").fetch("GET", "files/b.txt", headers=PAGE)).body.decode()
+    assert ("<h1>Ours</h1>" in text, "theirs" in text) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("{% include 'more.html' %}", "more.html, line 2: .*expected a Jinja2 template"),
+        ("{% include user %}", "denied.html: expected the names .* written out"),
+    ],
+)
+def test_what_it_includes_is_read_at_the_start(template, text, expected):
+    """What is wrong with it is told then."""
+    template.write_text(text)
+    (template.parent / "more.html").write_text("\n{% if %}")
+    with pytest.raises(ConfigurationError, match=expected):
+        read_template(str(template))
+
+
 async def test_a_template_that_fails(serve, template, caplog):
     """The default page is shown, and the log tells."""
     template.write_text("{{ user.nothing.at_all }}")
