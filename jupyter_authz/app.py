@@ -173,7 +173,7 @@ class JupyterAuthz(ExtensionApp):
         `error_type`, `error`, `error_msg`, `status`, `user`, `action`, `resource`, `path`,
         `decision` (the number under which the log explains it), `base_url`, `sign_out`, `account`
         and `ask_for_access` (addresses, where there is one), and may extend `authz/denied.html` or
-        `authz/base.html`.
+        `authz/base.html`. A path that is not absolute begins where the server is started.
 
         Example:
 
@@ -184,7 +184,8 @@ class JupyterAuthz(ExtensionApp):
     ask_for_access = Unicode(
         help="""
         Where people ask for access who are not let in: an address that begins with `https://`,
-        `http://`, `mailto:` or `/`. The page that says so leads there.
+        `http://` or `mailto:`, or a path below the base URL that begins with `/`. The page that
+        says so leads there.
 
         Example:
 
@@ -411,7 +412,8 @@ class JupyterAuthz(ExtensionApp):
             return None
         else:
             # INVARIANT: tests/guard/test_closed.py::test_nobody_is_let_at_the_files_of_the_server
-            roles = [read_everything(grammar)]
+            # tests/accounts/test_rest.py::test_guests_of_a_callback
+            roles = [*read_everything(grammar)]
         return Policy(
             roles,
             memberships,
@@ -441,6 +443,13 @@ class JupyterAuthz(ExtensionApp):
             )
         return address
 
+    def files_that_decide(self) -> list[str]:
+        """Give the files of hook and callback, and of the template, which runs here, too."""
+        callback = read_callback(self.authorize_callback)
+        deciding = (hook.replaced(), None if callback is None else callback.function)
+        found = [hook.file_of(function) for function in deciding if function is not None]
+        return [*(file for file in found if file), *template_files(self.denied_template)]
+
     def _closed(self) -> Closed | None:
         """Give the files of the server, which contents may hold or have links to."""
         server = self.serverapp
@@ -453,11 +462,7 @@ class JupyterAuthz(ExtensionApp):
             *self.loaded_config_files,
             *self._files_of_others(),
         ]
-        # What is in a template runs in the server.
-        template = template_files(self.denied_template)
-        callback = read_callback(self.authorize_callback)
-        deciding = [hook.replaced(), None if callback is None else callback.function]
-        own = [self.accounts_settings.file, *template, *map(hook.file_of, deciding)]
+        own = [self.accounts_settings.file, *self.files_that_decide()]
         closed = Closed(
             root,
             server_files.trees(server, files, own),

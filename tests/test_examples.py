@@ -220,14 +220,17 @@ def seen(port, path):
 def test_a_callback_with_a_users_file(migrating):
     """Every name in it counts, not only the last; who is not in it is denied."""
     with migrating("users_file") as port:
-        assert seen(port, "api/contents") == [200, 200, 403]
+        assert seen(port, "view/hello.txt") == [200, 200, 403]
+        assert seen(port, "api/contents/users.txt") == [404, 404, 403]
         assert Client(port).status("GET", "api/contents") == 403
 
 
 def test_a_callback_with_path_lists(migrating):
     """Whole segments, for users and for each of their groups."""
     with migrating("path_lists") as port:
+        assert seen(port, "view/reports/a.txt") == [200, 200, 403]
         assert seen(port, "files/reports/a.txt") == [200, 200, 403]
+        assert seen(port, "view/reports2/a.txt") == [200, 403, 403]
         assert seen(port, "files/reports2/a.txt") == [200, 403, 403]
         assert seen(port, "files/finance/a.txt") == [200, 403, 200]
         assert seen(port, "files/reports/../finance/a.txt") == [403, 403, 403]

@@ -20,9 +20,20 @@ if TYPE_CHECKING:
     from jupyter_authz.cli.sources import Source
 
 
-def policy_files(server: ServerApp, sources: Sequence[Source]) -> list[Path]:
-    """Give the files that make the policy: the configuration as read, and the cookie secret."""
+def policy_files(
+    server: ServerApp, sources: Sequence[Source], others: Sequence[str] = ()
+) -> list[Path]:
+    """Give the files that make the policy: the configuration as read, and the cookie secret.
+
+    Parameters
+    ----------
+    server, sources
+        The configured server, and where its configuration is from.
+    others
+        Files of code that decides, and of pages.
+    """
     found = [part.path for source in sources for part in source.parts]
+    found += map(Path, others)
     if not server.config.get("ServerApp", {}).get("cookie_secret"):
         found.append(Path(server.cookie_secret_file))
     return list(dict.fromkeys(path.absolute() for path in found))
@@ -41,7 +52,7 @@ def is_checked_as_root(server: ServerApp) -> bool:
 
 
 def writable_findings(
-    server: ServerApp, sources: Sequence[Source], roles: Sequence[str]
+    server: ServerApp, sources: Sequence[Source], who: str, others: Sequence[str] = ()
 ) -> Iterator[Finding]:
     """Warn of files of the policy that people who run code could write.
 
@@ -51,24 +62,25 @@ def writable_findings(
         The configured server; this process runs as its operating system user.
     sources
         Of its configuration.
-    roles
-        Names of the roles that run code; without any, nobody could.
+    who
+        Runs code; empty where nobody does.
+    others
+        As of `policy_files`.
     """
-    if not roles or is_checked_as_root(server):
+    if not who or is_checked_as_root(server):
         return
     directories = [path for path in policy_directories(server, sources) if _can_write(path)]
     # A file in such a directory can be replaced.
     files = [
         path
-        for path in policy_files(server, sources)
+        for path in policy_files(server, sources, others)
         if path.parent not in directories and _can_write(path)
     ]
     writable = [str(path) for path in (*directories, *files)]
     if writable:
-        named = f"role{'' if len(roles) == 1 else 's'} {listed([repr(role) for role in roles])}"
         yield Finding(
             "policy-files-writable",
-            f"people who run code ({named}) could change "
+            f"people who run code ({who}) could change "
             "the policy, since the server's operating system user, as whom their code runs, can "
             f"write {listed(writable, most=6)}: let another user own these files and directories, "
             "readable for the server, and set JUPYTER_CONFIG_DIR and "
@@ -83,7 +95,9 @@ def _can_write(path: Path) -> bool:
     return os.access(path, os.W_OK)
 
 
-def served_findings(server: ServerApp, sources: Sequence[Source]) -> Iterator[Finding]:
+def served_findings(
+    server: ServerApp, sources: Sequence[Source], others: Sequence[str] = ()
+) -> Iterator[Finding]:
     """Warn of files of the policy that are served as contents."""
     manager = server.contents_manager
     root = getattr(manager, "root_dir", "")
@@ -92,7 +106,7 @@ def served_findings(server: ServerApp, sources: Sequence[Source]) -> Iterator[Fi
     top = Path(root).resolve()
     inside = [
         path
-        for path in policy_files(server, sources)
+        for path in policy_files(server, sources, others)
         if path.resolve().is_relative_to(top)
         and (manager.allow_hidden or not _is_hidden(path.resolve().relative_to(top)))
     ]

@@ -6,20 +6,22 @@ from dataclasses import asdict, dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 from jupyter_authz.cli.execution import Execution
-from jupyter_authz.cli.findings import Finding, wrapped
+from jupyter_authz.cli.findings import Finding, listed, wrapped
 from jupyter_authz.cli.people import all_memberships, people_findings, stored_memberships
 from jupyter_authz.cli.policy_files import is_checked_as_root, served_findings, writable_findings
 from jupyter_authz.cli.settings import settings_findings
 from jupyter_authz.cli.sources import COMMAND_LINE, Source, origin_of_role, replaced_by
+from jupyter_authz.cli.targets import target_findings
 from jupyter_authz.guard import hook
 from jupyter_authz.guard.authorizer import PolicyAuthorizer
 from jupyter_authz.policy.roles import read_memberships
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jupyter_authz.cli.server import Configured, StartError
 
+_NONE = "none (c.JupyterAuthz.roles is None)"
 _OFF = "off (c.JupyterAuthz.roles is None)"
 
 
@@ -142,17 +144,41 @@ def _warnings(configured: Configured, stored: Mapping[str, Sequence[str]]) -> It
             "there is no policy, no hook and no callback, so every signed-in user may do "
             "everything: set c.JupyterAuthz.roles",
         )
-    if policy is None or not configured.extension.has_roles:
-        return
-    provider = server.identity_provider
-    memberships = read_memberships(configured.extension.groups)
-    execution = Execution(policy.roles, all_memberships(provider, memberships, stored))
-    yield from execution.findings()
-    yield from writable_findings(server, sources, list(execution.runs))
-    yield from served_findings(server, sources)
-    if not configured.extension.accounts_settings.enabled:
-        # In a store people come and go, and roles are there before them.
-        yield from people_findings(provider, policy.roles, memberships)
+    yield from _accounts_that_are_off(configured)
+    others = configured.extension.files_that_decide()
+    who = ""
+    people: Iterable[Finding] = ()
+    if policy is not None and configured.extension.has_roles:
+        provider = server.identity_provider
+        memberships = read_memberships(configured.extension.groups)
+        execution = Execution(policy.roles, all_memberships(provider, memberships, stored))
+        yield from execution.findings()
+        base_url = server.web_app.settings["base_url"]
+        yield from target_findings(policy.roles[1:], configured.guard.routes, base_url)
+        running = [repr(name) for name in execution.runs]
+        who = f"role{'' if len(running) == 1 else 's'} {listed(running)}" if running else ""
+        if not configured.extension.accounts_settings.enabled:
+            # In a store people come and go, and roles are there before them.
+            people = people_findings(provider, policy.roles, memberships)
+    elif configured.guard.callback is not None:
+        who = "all whom the callback lets in"
+    yield from writable_findings(server, sources, who, others)
+    if not configured.guard.has_no_party:
+        yield from served_findings(server, sources, others)
+    yield from people
+
+
+def _accounts_that_are_off(configured: Configured) -> Iterator[Finding]:
+    settings = configured.extension.accounts_settings
+    section = type(settings).__name__
+    for source in configured.sources:
+        given = sorted(set(source.config.get(section, {})) - {"enabled"})
+        if given and not settings.enabled:
+            yield Finding(
+                "accounts-off",
+                f"c.{section}.{given[0]} of {source.origin} has no effect: set "
+                f"c.{section}.enabled = True",
+            )
 
 
 def _hints(configured: Configured) -> Iterator[Finding]:
@@ -198,6 +224,10 @@ def text_of(report: Report, verbose: bool) -> str:  # noqa: FBT001 - as the opti
     lines += ["", f"Identity provider: {report.identity_provider}"]
     roles = len(report.roles)
     state = _OFF if report.policy == "off" else f"{roles} role{'' if roles == 1 else 's'}"
+    alone = [name for name in ("callback", "hook") if getattr(report, name) is not None]
+    if report.policy == "off" and alone:
+        state = f"{_NONE}, so that the {' and the '.join(alone)} decide alone"
+        state = state if len(alone) > 1 else state.replace(" decide ", " decides ")
     lines += [f"Callback: {report.callback or 'none'}", f"Policy: {state}"]
     lines += [f"Hook: {report.hook or 'none'}"]
     if report.denied_template is not None:

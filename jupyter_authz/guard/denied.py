@@ -15,6 +15,7 @@ from jinja2 import (
     PackageLoader,
     TemplateError,
     TemplateNotFound,
+    nodes,
 )
 from jinja2.meta import find_referenced_templates
 from jupyter_server.utils import url_path_join
@@ -92,7 +93,7 @@ class DeniedPage:
             "error_msg": message,
             "message": message,
             "decision": decision,
-            "ask_for_access": self._ask_for_access,
+            "ask_for_access": _below(shown["base_url"], self._ask_for_access),
             # Followed from our own page, the same link is no longer another site's.
             "continue_to": _here(handler) if reason == "cross-site" else None,
         }
@@ -172,9 +173,10 @@ def _made_of(environment: Environment, file: Path) -> Iterator[str]:
         where = file.parent / name
         try:
             source, _, _ = environment.loader.get_source(environment, name)
-            found = list(find_referenced_templates(environment.parse(source)))
+            parsed = environment.parse(source)
+            found = list(find_referenced_templates(parsed))
         except TemplateNotFound:
-            # It may be left out, or is missed when the page is shown.
+            # That it may be left out has been seen where it is mentioned.
             continue
         except (TemplateError, UnicodeDecodeError) as error:
             line = getattr(error, "lineno", None)
@@ -187,9 +189,21 @@ def _made_of(environment: Environment, file: Path) -> Iterator[str]:
                 f"{_TRAIT}: {where}: expected the names of what it extends, includes or imports "
                 "written out, not worked out"
             )
+        for needed in _needed(parsed):
+            if not (needed in ours or (file.parent / needed).is_file()):
+                raise ConfigurationError(f"{_TRAIT}: {where}: there is no {needed!r} beside it")
         new = {one for one in found if one is not None} - seen
         seen |= new
         waiting += sorted(new)
+
+
+def _needed(parsed: nodes.Template) -> Iterator[str]:
+    """Give the names of templates that must be there."""
+    for node in parsed.find_all((nodes.Extends, nodes.Import, nodes.FromImport, nodes.Include)):
+        name = getattr(node, "template", None)
+        is_needed = not getattr(node, "ignore_missing", False)
+        if is_needed and isinstance(name, nodes.Const) and isinstance(name.value, str):
+            yield name.value
 
 
 def _shown(handler: RequestHandler, question: Question | None) -> dict[str, Any]:
@@ -199,19 +213,33 @@ def _shown(handler: RequestHandler, question: Question | None) -> dict[str, Any]
     user = getattr(handler, "_jupyter_current_user", None)
     can_sign_out = user is not None and getattr(provider, "logout_available", False)
     has_account = user is not None and SERVICE in handler.settings and provider is not None
-    paths = values_of(question.resource.path) if question is not None else None
+    resource = None if question is None else question.resource
+    paths = None if resource is None else values_of(resource.path) or values_of(resource.url)
     return {
         "user": getattr(user, "display_name", None) or getattr(user, "username", None),
         "action": question.action if question is not None else None,
-        "resource": question.resource.type if question is not None else None,
+        "resource": None if resource is None else resource.type,
         # Its own, and not where it leads.
         "path": paths[0] if paths else None,
         "base_url": base_url,
+        "home": None if _is_first_page(handler) else base_url,
         "logo": url_path_join(base_url, "static", "logo/logo.png"),
         "icon": url_path_join(base_url, "static", "favicon.ico"),
         "account": url_path_join(base_url, "authz", "profile") if has_account else None,
         "sign_out": url_path_join(base_url, "logout") if can_sign_out else None,
     }
+
+
+def _is_first_page(handler: RequestHandler) -> bool:
+    """Whether somebody was not let in where they would be led to again."""
+    settings = handler.settings
+    first = {settings["base_url"], settings.get("default_url")}
+    return handler.request.path in first
+
+
+def _below(base_url: str, address: str) -> str:
+    """Give an address that is written as one below the base URL."""
+    return f"{base_url.rstrip('/')}{address}" if address.startswith("/") else address
 
 
 def _here(handler: RequestHandler) -> str:

@@ -146,6 +146,9 @@ def _offered(policy: Policy, user: Any, page_config: Mapping[str, Any]) -> dict[
     if not policy.decide(subject, Question("execute", Resource("kernels"), "any")):
         # For `labextension/static/remoteEntry.js`.
         found["authzStartsKernels"] = False
+    if not policy.decide(subject, Question("execute", Resource("config"), "any")):
+        # Nor are they told that the front end should be built anew, which they could not do.
+        found["buildAvailable"] = found["buildCheck"] = False
     hidden: list[str] = []
     for (action, kind), extensions in _OFFERS.items():
         if not policy.decide(subject, Question(action, Resource(kind), "any")):

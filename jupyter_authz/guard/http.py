@@ -222,9 +222,11 @@ class Guard:
             # tests/guard/test_callback.py::test_it_is_asked_about_everything
             agreed = await self.ask_callback(door, user, subject, door.settle)
             if agreed.reason == "redirect" and not answers.wants_page(door):
-                agreed = replace(agreed, reason="callback")
+                name = hooks.describe(self.callback.function)
+                rule = f"{name} leads to {agreed.rules[0]!r}, and this is for no page"
+                agreed = Decision(allowed=False, reason="callback", rules=(rule,))
             if not agreed.allowed:
-                return agreed
+                return replace(agreed, question=_verb_question(door))
         return await self._others_agree(door, user, subject)
 
     async def _others_agree(self, door: Door, user: Any, subject: Subject) -> Decision:
@@ -383,6 +385,17 @@ class Guard:
         if user is None or question.action not in ACTIONS or not question.resource.type:
             return _NO_ROLE
         return self.policy.decide(subject_of(user), question)
+
+
+def _verb_question(door: Door) -> Question | None:
+    """Give what a request is about, as far as itself tells: to say what is denied."""
+    for ask in door.authz_route.row.asked(_verb(door)):
+        try:
+            resource = ask.resource(Request(door))
+        except HTTPError:
+            resource = Resource(ask.type)
+        return Question(ask.action, resource)
+    return None
 
 
 def _verb(door: Door) -> str:

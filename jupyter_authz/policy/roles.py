@@ -103,15 +103,30 @@ def read_base_permissions(permissions: object, grammar: Grammar) -> Role:
     return Role(BASE_ROLE, "What a working front end needs", (EVERYBODY,), (), allow, ())
 
 
-def read_everything(grammar: Grammar) -> Role:
-    """Give what everybody may where there are no roles, so that a hook or a callback alone decides.
+def read_everything(grammar: Grammar) -> tuple[Role, Role]:
+    """Give what people may where there are no roles, so that a hook or a callback alone decides.
 
-    It is all but managing people, and what is nobody's.
+    Who has signed in may do all but manage people. Guests may look, and use what is made to be
+    looked at: a callback that lets them in somewhere does not mean that they may run code there.
     """
-    allow = _permissions(("*",), BASE_ROLE, "allow", (), grammar)
-    deny = _permissions(("*:authz",), BASE_ROLE, "deny", (), grammar)
-    about = "All that a hook or a callback lets one do"
-    return Role(BASE_ROLE, about, (EVERYBODY,), (GUEST,), allow, deny)
+    return (
+        Role(
+            BASE_ROLE,
+            "All that a hook or a callback lets one do",
+            (EVERYBODY,),
+            (),
+            _permissions(("*",), BASE_ROLE, "allow", (), grammar),
+            _permissions(("*:authz",), BASE_ROLE, "deny", (), grammar),
+        ),
+        Role(
+            BASE_ROLE,
+            "What a hook or a callback lets guests look at",
+            (),
+            (GUEST,),
+            _permissions(("read", "execute:voila,proxy"), BASE_ROLE, "allow", (), grammar),
+            (),
+        ),
+    )
 
 
 def read_limits(permissions: tuple[str, ...], grammar: Grammar) -> Role:

@@ -19,6 +19,10 @@ _PORT = re.compile(r"[1-9][0-9]{0,4}")
 _LAST_PORT = 65_535
 # Of a path with parameters, as some servers read it.
 _WAY_UP = re.compile(r"(?:^|/)\.{1,2};")
+_CONFIGURED = {
+    f"{_HANDLERS}.NamedLocalProxyHandler",
+    f"{_HANDLERS}.SuperviseAndProxyHandler",
+}
 _LOOPBACK = {"localhost", "127.0.0.1", "::1", "0.0.0.0", "0", "127.1"}  # noqa: S104 - names to know
 
 
@@ -51,11 +55,28 @@ def _configured(request: Request) -> Any:
     found, url = request.pattern, request.url
     if found is None or url is None:
         return None
-    pattern = found.removesuffix("$").removesuffix("(.*)")
-    name = pattern.removeprefix(request.handler.settings["base_url"]).strip("/")
+    name = configured_name(found, request.handler.settings["base_url"])
     if url.removesuffix(part(0)(request) or "").strip("/") != name:
         raise HTTPError(404)
     return name
+
+
+def is_configured(handler: str) -> bool:
+    """Whether a row is of applications that are configured under a name."""
+    return handler in _CONFIGURED
+
+
+def configured_name(pattern: str, base_url: str) -> str:
+    """Give the name of an application from the pattern of its route.
+
+    Parameters
+    ----------
+    pattern
+        With or without a group for what is below it.
+    base_url
+        Of the server.
+    """
+    return pattern.removesuffix("$").removesuffix("(.*)").removeprefix(base_url).strip("/")
 
 
 def _plain(source: Source) -> Source:

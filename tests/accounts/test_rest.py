@@ -12,6 +12,7 @@ import pytest
 from accounts import mailbox
 from accounts.browsers import Browser, until
 from jupyter_server.auth import passwd
+from kernels import FrontEnd
 from people import allowing
 from tornado.httpclient import HTTPClientError
 
@@ -43,16 +44,16 @@ def start(serve, jp_server_config, jp_asyncio_loop, tmp_path):
     settings.public_url = "https://lab.example.org/hub/"
     started = []
 
-    def run(**accounts):
+    roles = [
+        allowing("*", users=["root"], name="root"),
+        allowing("read:contents", "execute:events", users=["*"], name="all"),
+        {"name": "team", "groups": ["team"], "allow": ["write:contents!path={group}/**"]},
+    ]
+
+    def run(*, roles=roles, authorize_callback=None, **accounts):
         for name, value in accounts.items():
             setattr(settings, name, value)
-        be = serve(
-            roles=[
-                allowing("*", users=["root"], name="root"),
-                allowing("read:contents", "execute:events", users=["*"], name="all"),
-                {"name": "team", "groups": ["team"], "allow": ["write:contents!path={group}/**"]},
-            ]
-        )
+        be = serve(roles=roles, authorize_callback=authorize_callback)
         be.service = be.web_app.settings[SERVICE]
         be.live = be.service.live
         started.append(be)
@@ -584,6 +585,29 @@ async def test_guests(start):
     assert (page.code, page.headers["Location"]) == (302, there)
     assert await visitor.sign_in("root", PASSWORD) == 200
     assert await visitor.status("GET", "api/contents/closed/b.txt") == 200
+
+
+async def test_guests_of_a_callback(start):
+    """Without roles they may look at what it lets them, and neither change nor run anything."""
+    be = start(guests=True, roles=None, authorize_callback=lambda user_info: True)
+    be.write(a_txt="a")
+    visitor, root = Browser(be), be(TOKEN)
+    await visitor.fetch("GET", "login")
+    kernel = (await root.json("POST", "api/kernels", {}))["id"]
+    assert await visitor.status("GET", "files/a.txt") == 200
+    for method, path, body in (
+        ("PUT", "api/contents/b.txt", {"type": "file", "format": "text", "content": ""}),
+        ("POST", "api/contents", {"type": "file"}),
+        ("POST", "api/kernels", {}),
+        ("DELETE", f"api/kernels/{kernel}", None),
+        ("GET", "api/authz/admin/people", None),
+    ):
+        assert await visitor.status(method, path, body) == 403, path
+    socket = await visitor.connect(f"api/kernels/{kernel}/channels")
+    front_end = FrontEnd(socket, None)
+    assert (await front_end.run("1"))["ename"] == "PermissionError"
+    socket.close()
+    assert await root.status("DELETE", f"api/kernels/{kernel}") == 204
 
 
 async def test_visitors_are_not_one_another(start):

@@ -78,7 +78,11 @@ def test_callback(authz, configure, tmp_path):
         f"c.JupyterAuthz.denied_template = {str(template)!r}\n"
     )
     result = authz("check")
-    assert f"Callback: only_ann ({path}, line 1)\nPolicy: off" in result.out
+    assert f"Callback: only_ann ({path}, line 1)\n" in result.out
+    assert (
+        "\nPolicy: none (c.JupyterAuthz.roles is None), so that the callback decides alone\n"
+        in (result.out)
+    )
     assert f"Page for who is not let in: {template}\n" in result.out
     report = authz("check", "--json").json
     assert report["callback"] == f"only_ann ({path}, line 1)"

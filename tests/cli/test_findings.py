@@ -253,3 +253,48 @@ def test_accounts(authz, configure):
     assert result.warnings("made-up-users") == []
     assert authz("check", "--strict").status == 2
     assert authz("check").status == 0
+
+
+@pytest.mark.parametrize(
+    ("permission", "expected"),
+    [
+        ("execute:proxy!name=8050", "no application is configured as '8050' (but dash); one on a"),
+        ("execute:proxy!name=dahs", "no application is configured as 'dahs'"),
+        ("execute:ext.report", "no handler that nobody has classified is of the package 'report'"),
+        ("read:proxy", "what asks about 'proxy' asks to execute"),
+        ("execute:proxy!name=Dash", ""),
+        ("execute:proxy!name=localhost:8050", ""),
+        ("execute:proxy!name=da*", ""),
+        ("execute:proxy", ""),
+        ("read,execute:proxy", ""),
+        ("read", ""),
+        ("read,write,execute", ""),
+    ],
+)
+def test_what_nothing_asks(authz, configure, permission, expected):
+    """A permission about which nothing on this server asks is told, with what there is."""
+    configure(
+        "c.ServerApp.jpserver_extensions = {'jupyter_server_proxy': True}\n"
+        "c.ServerProxy.servers = {'dash': {'command': [], 'port': 9}}\n"
+        f"c.JupyterAuthz.roles = [{{'name': 'r', 'users': ['*'], 'allow': [{permission!r}]}}]"
+    )
+    warnings = authz("check", "--json").json["warnings"]
+    found = [one["message"] for one in warnings if one["code"] == "asked-by-nothing"]
+    assert len(found) == bool(expected)
+    assert not found or (expected in found[0] and permission in found[0])
+
+
+def test_accounts_that_are_off(authz, configure):
+    """Settings of accounts that are not there are told."""
+    path = configure("c.Accounts.guests = True\nc.JupyterAuthz.roles = []")
+    (warning,) = authz("check", "--json").json["warnings"]
+    assert warning["code"] == "accounts-off"
+    assert f"c.Accounts.guests of {path} has no effect" in warning["message"]
+
+
+def test_whoever_a_callback_lets_in(authz, configure, monkeypatch):
+    """They run code, so that they could change what decides about them."""
+    monkeypatch.setattr("jupyter_authz.cli.policy_files.is_checked_as_root", lambda server: False)
+    configure("c.JupyterAuthz.authorize_callback = lambda user_info: True")
+    codes = {one["code"]: one["message"] for one in authz("check", "--json").json["warnings"]}
+    assert "(all whom the callback lets in) could change" in codes["policy-files-writable"]

@@ -116,7 +116,7 @@ async def test_only_true_agrees(serve, caplog, answer):
     be = serve(roles=[allowing("*")], authorize_callback=confused)
     reply = await be("ann").fetch("GET", "files/a.txt", headers=PAGE)
     assert reply.code == 403
-    assert b"You may not do this" in reply.body
+    assert b"You may not see" in reply.body
     assert "confused" in caplog.text
 
 
@@ -254,7 +254,7 @@ async def test_circles(serve, caplog):
     be = serve(roles=None, authorize_callback=around)
     for path in ("a", "b", "c", "self", "on", "far", "in", "next"):
         reply = await be("ann").fetch("GET", path, headers=PAGE)
-        assert (reply.code, b"You may not do this" in reply.body) == (403, True), path
+        assert (reply.code, b"You may not see" in reply.body) == (403, True), path
     assert "it leads in a circle" in caplog.text
     assert "it leads on and on" in caplog.text
     reply = await be("ann").fetch("GET", "fine", headers=PAGE)

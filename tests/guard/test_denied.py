@@ -87,11 +87,34 @@ async def test_what_is_ours_stays_ours(serve, template):
     assert ("<h1>Ours</h1>" in text, "theirs" in text) == (True, False)
 
 
+async def test_what_a_callback_denies(serve, template):
+    """It is named as far as the request itself tells, and so is where to ask."""
+    template.write_text(TEMPLATE)
+    be = serve(
+        authorize_callback=lambda user_info: False,
+        denied_template=str(template),
+        ask_for_access="/view/ask.html",
+    )
+    reply = await be("ann").fetch("GET", "files/closed/b.txt", headers=PAGE)
+    parts = re.sub(r"\s*\n\s*", "", reply.body.decode().partition("</title>")[2]).split("|")
+    assert [parts[0], *parts[4:7]] == ["callback", "read", "contents", "closed/b.txt"]
+    assert parts[2].startswith("You may not see this file or folder.")
+    assert parts[9] == f"{be.base_url}view/ask.html"
+
+
+async def test_no_way_back_to_the_same_page(serve):
+    """Whoever is not let in at the root is not led there again."""
+    be = serve(authorize_callback=lambda user_info: False)
+    assert b">Home<" not in (await be("ann").fetch("GET", "", headers=PAGE)).body
+    assert b">Home<" in (await be("ann").fetch("GET", "files/a", headers=PAGE)).body
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
         ("{% include 'more.html' %}", "more.html, line 2: .*expected a Jinja2 template"),
         ("{% include user %}", "denied.html: expected the names .* written out"),
+        ("{% extends 'nosuch.html' %}", "denied.html: there is no 'nosuch.html' beside it"),
     ],
 )
 def test_what_it_includes_is_read_at_the_start(template, text, expected):

@@ -6,9 +6,11 @@ from pathlib import Path
 
 from jupyter_server.auth import passwd
 
-sys.path.insert(0, str(Path(__file__).resolve().parent))
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
 GROUPS = {"ann": ["teacher/heads"], "bob": ["teacher/physics"], "cy": ["teachers"]}
 
+c.ServerApp.root_dir = str(HERE / "files")
 c.ServerApp.jpserver_extensions = {"grades": True}
 c.JupyterAuthz.roles = [
     {"name": "everyone", "users": ["*"], "allow": ["execute:ext.grades"]},

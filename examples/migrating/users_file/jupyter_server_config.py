@@ -5,7 +5,9 @@ from pathlib import Path
 
 from jupyter_server.auth import passwd
 
-USERS = Path(__file__).resolve().parent / "users.txt"
+HERE = Path(__file__).resolve().parent
+# Not among the files of the server: whoever is let in could let others in.
+USERS = HERE / "users.txt"
 GROUPS = {"ann": [], "bob": [], "cy": []}
 
 
@@ -16,6 +18,7 @@ def authorize(user_info):
 
 
 c.JupyterAuthz.authorize_callback = authorize
+c.ServerApp.root_dir = str(HERE / "files")
 
 # Everybody can read these: make other passwords and tokens for your own server.
 c.ServerApp.identity_provider_class = "jupyter_authz.AccountsIdentityProvider"
