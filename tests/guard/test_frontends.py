@@ -76,6 +76,10 @@ async def test_pages_offer_what_is_allowed(lab, page):
         assert ('"terminalsAvailable": true' in text) is terminals
         assert ("terminal-extension" not in text.partition('"disabledExtensions"')[2]) is terminals
         assert ("@jupyterlab/console-extension" not in text) is consoles
+        if page == "lab":
+            # Nor does it ask those to build it anew who could not.
+            for key in ("buildAvailable", "buildCheck"):
+                assert (f'"{key}": true' in text) is (name == "ann"), key
 
 
 async def test_the_hook_of_others_is_asked_first(serve):
