@@ -15,6 +15,7 @@ from tornado.web import RequestHandler
 from tornado.websocket import WebSocketHandler
 
 from jupyter_authz.model import GUEST
+from jupyter_authz.resources.types import EXTENSION_PREFIX
 
 if TYPE_CHECKING:
     from tornado.httputil import HTTPServerRequest
@@ -89,6 +90,8 @@ def sentence(question: Question | None) -> str:
     if question is None:
         return "You may not do this on this server."
     kind = question.resource.type
+    if kind.startswith(EXTENSION_PREFIX):
+        return "You may not use this part of this server. Ask those who run it if you should."
     noun = _NOUNS.get(kind, f"this ({kind})")
     deed = _DEEDS.get((question.action, kind), f"{_VERBS[question.action]} {noun}")
     return f"You may not {deed}. Ask those who run this server if you should."

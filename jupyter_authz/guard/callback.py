@@ -167,8 +167,8 @@ def read_callback(value: object) -> Callback | None:
             value = import_item(value)
         except Exception as error:
             raise ConfigurationError(
-                f"{_TRAIT}: cannot import {value!r}: {error}: {_EXPECTED}, or its import string, "
-                "such as 'package.module.function'"
+                f"{_TRAIT}: cannot import {value!r}: {type(error).__name__}: {error}: {_EXPECTED}, "
+                "or its import string, such as 'package.module.function'"
             ) from error
     if not callable(value):
         raise ConfigurationError(f"{_TRAIT}: {_EXPECTED}, got {value!r}")

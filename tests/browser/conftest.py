@@ -41,7 +41,13 @@ def home(tmp_path_factory, request):
     settings = home / "config" / "labconfig" / "page_config.json"
     settings.parent.mkdir(parents=True)
     settings.write_text(
-        json.dumps({"disabledExtensions": dict.fromkeys(request.module.DISABLED, True)})
+        # Dash brings an extension for which JupyterLab would be built.
+        json.dumps(
+            {
+                "disabledExtensions": dict.fromkeys(request.module.DISABLED, True),
+                "buildCheck": False,
+            }
+        )
     )
     return home
 

@@ -26,13 +26,16 @@ def _join(parsed):
 def _one(op, argument):  # noqa: PLR0911 - one for each kind
     if op == "LITERAL":
         return chr(argument)
-    if op in {"ANY", "NOT_LITERAL"}:
+    if op == "ANY":
+        # A name that is taken for a pattern.
+        return "."
+    if op == "NOT_LITERAL":
         return "a"
     if op == "IN":
         return _of(argument)
     if op in {"MAX_REPEAT", "MIN_REPEAT"}:
         low, high, inner = argument
-        return _join(inner) * max(low, min(1, int(high)))
+        return _join(inner).replace(".", "a") * max(low, min(1, int(high)))
     if op == "SUBPATTERN":
         return _join(argument[3])
     if op == "BRANCH":
