@@ -417,6 +417,7 @@ class JupyterAuthz(ExtensionApp):
         return Policy(
             roles,
             memberships,
+            takes_any_name=not self.has_roles,
             case_folded_denies=is_case_insensitive(self.serverapp.contents_manager),
             closed=self._closed(),
             read_limits=partial(read_limits, grammar=grammar),

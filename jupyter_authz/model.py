@@ -125,6 +125,7 @@ class Question(NamedTuple):
             value if attribute == "path" else f"{attribute}={value}"
             for attribute in ATTRIBUTES
             for value in values_of(getattr(self.resource, attribute)) or ()
+            if value != OF_THE_SERVER
         ]
         text = " ".join([f"{self.action}:{self.resource.type}", *(value or "/" for value in known)])
         if self.resource.whole:

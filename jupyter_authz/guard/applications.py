@@ -44,5 +44,5 @@ def _first_page(process: Any) -> Resource:
     path = unquote(urlsplit(process.launcher_entry.path_info).path).lstrip("/")
     name, _, below = path.partition("/")
     # An entry may lead to where it is not known what is there.
-    url = as_path(below) if name == process.name else None
-    return Resource("proxy", name=as_name(process.name), url=url)
+    url = as_path(below) if name == unquote(process.name) else None
+    return Resource("proxy", name=as_name(unquote(process.name)), url=url)

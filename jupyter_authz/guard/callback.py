@@ -55,7 +55,9 @@ class Ways(NamedTuple):
     def after_sign_in(self, target: str) -> str:
         """Give where the sign-in page leads whoever has signed in: what it is told, or the root."""
         told = parse_qs(urlsplit(target).query).get("next", [self.base_url])[-1]
-        return quote(path_of(urlsplit(told).path, self.base_url) or "/")
+        place = urlsplit(told)
+        is_here = not (place.scheme or place.netloc)
+        return quote((path_of(place.path, self.base_url) if is_here else None) or "/")
 
 
 class Callback(NamedTuple):

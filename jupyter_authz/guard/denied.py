@@ -22,7 +22,7 @@ from jupyter_server.utils import url_path_join
 
 from jupyter_authz.errors import ConfigurationError
 from jupyter_authz.identity.stored import SERVICE
-from jupyter_authz.model import values_of
+from jupyter_authz.model import OF_THE_SERVER, values_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -220,7 +220,7 @@ def _shown(handler: RequestHandler, question: Question | None) -> dict[str, Any]
         "action": question.action if question is not None else None,
         "resource": None if resource is None else resource.type,
         # Its own, and not where it leads.
-        "path": paths[0] if paths else None,
+        "path": paths[0] if paths and paths[0] != OF_THE_SERVER else None,
         "base_url": base_url,
         "home": None if _is_first_page(handler) else base_url,
         "logo": url_path_join(base_url, "static", "logo/logo.png"),

@@ -57,7 +57,8 @@ async def policy_agrees(
         decision = decided(policy, subject, asked)
         # INVARIANT: the way to something readable is a way only through directories.
         # tests/guard/test_lists.py::test_a_file_is_never_on_the_way
-        if is_way and not decision.allowed and await is_directory(door, question.resource.path):
+        may_be_way = is_way and not decision.allowed and decision.reason != "closed"
+        if may_be_way and await is_directory(door, question.resource.path):
             agreed, asked = ON_THE_WAY, question
             decision = policy.decide(subject, question)
         if not decision.allowed:

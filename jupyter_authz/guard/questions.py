@@ -56,7 +56,8 @@ async def questions(
             found.append(ask.question)
         elif ask.when is None or ask.when(request):
             resource: Resource | None = (asked := ask.resource(request))
-            if resolve and (ask.finder is not None or ask.tree):
+            is_told = not asked.path or OF_THE_SERVER not in asked.path
+            if resolve and is_told and (ask.finder is not None or ask.tree):
                 resource = await _resolved(ask, asked, request, door, below=below)
             if resource is None:
                 continue

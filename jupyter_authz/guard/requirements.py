@@ -18,12 +18,12 @@ from jupyter_authz.guard import hook
 from jupyter_authz.guard.admission import admission_of
 from jupyter_authz.guard.parties import AGREED, denial, hook_agrees
 from jupyter_authz.identity.subjects import subject_of
-from jupyter_authz.model import Decision, Question, Resource
+from jupyter_authz.model import OF_THE_SERVER, Decision, Question, Resource
 from jupyter_authz.policy.permissions import Grammar
 from jupyter_authz.policy.roles import read_group
 from jupyter_authz.policy.subjects import lineage
 from jupyter_authz.resources.links import with_targets
-from jupyter_authz.resources.table import as_name, as_path
+from jupyter_authz.resources.table import as_name, as_path, as_place
 from jupyter_authz.resources.types import TYPES, attributes_of
 
 if TYPE_CHECKING:
@@ -173,12 +173,13 @@ def _read(permission: str, given: dict[str, Any]) -> Sequence[tuple[str, str]]:
 
 
 def _resource(handler: Any, kind: str, found: dict[str, Any]) -> Resource:
-    path = as_path(found.get("path"))
+    path = as_place(kind, found.get("path"))
+    manager = handler.settings.get("contents_manager")
     # INVARIANT: a link is asked by its own path and by where it leads.
     # tests/guard/test_requirements.py::test_a_path
     return Resource(
         kind,
-        path=None if path is None else with_targets(handler.settings.get("contents_manager"), path),
+        path=path if path is None or OF_THE_SERVER in path else with_targets(manager, path),
         url=as_path(found.get("url")),
         owner=found.get("owner"),
         name=as_name(found.get("name")),

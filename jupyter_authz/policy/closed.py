@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 
 from jupyter_authz.model import OF_THE_SERVER, values_of
 from jupyter_authz.policy.paths import fold
+from jupyter_authz.resources.types import FILES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from jupyter_authz.model import Resource
 
-# Types whose paths are those of files.
-_FILES = {"checkpoints", "contents", "git", "nbconvert", "trust_notebook", "voila"}
 # What Jupyter reads from a directory that it looks for configuration in, there or not.
 _NAME = re.compile(r"jupyter\w*_config\.(?:py|json|d(?:/.*)?)", re.DOTALL)
 
@@ -49,7 +48,7 @@ class Closed:
     def covers(self, resource: Resource) -> bool:
         """Whether a resource is such a file, by its own path or where that leads."""
         path = resource.path
-        if resource.type not in _FILES:
+        if resource.type not in FILES:
             return False
         # Asked at every decision, and most are about one path; what leads to such a file comes
         # marked, beside its own path.

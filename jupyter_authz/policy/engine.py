@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from jupyter_authz.errors import PolicyError
-from jupyter_authz.model import ACTIONS, Decision, Subject
+from jupyter_authz.model import ACTIONS, GUEST, Decision, Subject
 from jupyter_authz.policy.access import Index, Keys
+from jupyter_authz.policy.closed import Closed
 from jupyter_authz.policy.explain import Matcher, Rule, modes_of
 from jupyter_authz.policy.garbage import no_collection
 from jupyter_authz.policy.paths import fold
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from jupyter_authz.model import Question, Resource
-    from jupyter_authz.policy.closed import Closed
     from jupyter_authz.policy.people import People
     from jupyter_authz.policy.roles import Role
 
@@ -38,6 +38,7 @@ _DECISIONS = {True: ALLOWED, False: DENIED_BY_ROLE, None: NO_ROLE}
 # What is kept resolved: subjects times the types and actions that they were asked about. Some
 # identity providers make up a new user at every request, and `/api/me` is asked about any type.
 _MOST_RESOLVED = 20_000
+_MOST_GUESTS = 1_000
 
 # A subject's roles, and every way to bind placeholders with the roles for which it counts.
 _Access = tuple[frozenset[int], list[tuple[Binding, frozenset[int]]]]
@@ -59,9 +60,11 @@ class Policy:
     read_limits
         Makes a role for everybody of the limits of a token; where it is not given, there are none
         within which anything could be done.
+    takes_any_name
+        Whether those count, too, whose name cannot stand for itself in a path.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - by name
         self,
         roles: Sequence[Role],
         memberships: Mapping[str, tuple[str, ...]] | None = None,
@@ -69,11 +72,14 @@ class Policy:
         case_folded_denies: bool = False,
         closed: Closed | None = None,
         read_limits: Callable[[tuple[str, ...]], Role] | None = None,
+        takes_any_name: bool = False,
     ) -> None:
         self.roles = tuple(roles)
         self._memberships = memberships or {}
-        self._closed = closed
+        # Where no files are known to be the server's, what may lead anywhere is closed all the same.
+        self._closed = Closed("/", (), ()) if closed is None else closed
         self._read_limits = read_limits
+        self._takes_any_name = takes_any_name
         self._limits: dict[tuple[str, ...], Policy] = {}
         self._people: People | None
         self._holders: Memberships
@@ -81,6 +87,7 @@ class Policy:
         self._index = Index(self._fold)
         # By username, groups, kind, type and action: what the subject holds on either side.
         self._resolved: dict[tuple[str, tuple[str, ...], str, str, str], Keys]
+        self._of_guests: dict[tuple[str, tuple[str, ...], str, str, str], Keys]
         self._adopt(None)
         with no_collection():
             for number, role in enumerate(self.roles):
@@ -107,7 +114,7 @@ class Policy:
         resource = question.resource
         # INVARIANT: no role lets anybody at the files of the policy and the server.
         # tests/guard/test_closed.py::test_nobody_is_let_at_the_files_of_the_server
-        if self._closed is not None and self._closed.covers(resource):  # as `closes`, in line
+        if self._closed.covers(resource):
             return CLOSED
         asked = (
             subject.username,
@@ -145,11 +152,11 @@ class Policy:
 
         What is decided about a directory as a whole does not count them.
         """
-        return self._closed is not None and self._closed.are_below(path)
+        return self._closed.are_below(path)
 
     def closes(self, resource: Resource) -> bool:
         """Whether a resource is a file that no role lets anybody at."""
-        return self._closed is not None and self._closed.covers(resource)
+        return self._closed.covers(resource)
 
     def _decide_within_limits(self, subject: Subject, question: Question) -> Decision:
         # INVARIANT: a token may never more than its owner, nor than it was made for.
@@ -207,8 +214,9 @@ class Policy:
 
     def _adopt(self, people: People | None) -> None:
         self._people = people
-        self._holders = Memberships(self.roles, people)
+        self._holders = Memberships(self.roles, people, takes_any_name=self._takes_any_name)
         self._resolved = {}
+        self._of_guests = {}
 
     def groups_of(self, subject: Subject) -> tuple[str, ...]:
         """Give the groups a subject is directly in, also by configuration and by the store."""
@@ -230,11 +238,19 @@ class Policy:
             # INVARIANT: what is none of the three actions is denied, even to `*`.
             # tests/policy/test_engine.py::test_unknown_action_is_denied
             return self._index.keys((), (), "read", name)
-        roles, bindings = self._access(subject)
-        keys = self._index.keys(roles, bindings, action, name)
-        if len(self._resolved) >= _MOST_RESOLVED:
-            self._resolved.clear()
-        self._resolved[subject.username, subject.groups, subject.kind, name, action] = keys
+        asked = (subject.username, subject.groups, subject.kind, name, action)
+        # Visitors may be new ones at every request: few of them are kept, apart from the others.
+        is_guest = subject.kind == GUEST
+        kept, most = (
+            (self._of_guests, _MOST_GUESTS) if is_guest else (self._resolved, _MOST_RESOLVED)
+        )
+        keys = kept.get(asked)
+        if keys is None:
+            roles, bindings = self._access(subject)
+            keys = self._index.keys(roles, bindings, action, name)
+            if len(kept) >= most:
+                kept.clear()
+            kept[asked] = keys
         return keys
 
     def explain(self, subject: Subject, question: Question) -> tuple[Rule, ...]:

@@ -15,6 +15,7 @@ from jupyter_authz.errors import PolicyError
 from jupyter_authz.model import GUEST
 from jupyter_authz.policy.garbage import no_collection
 from jupyter_authz.policy.patterns import Wild
+from jupyter_authz.resources.types import COMPUTE, MUST_BE_NAMED
 
 if TYPE_CHECKING:
     from jupyter_authz.policy.permissions import Grammar, Permission
@@ -109,6 +110,8 @@ def read_everything(grammar: Grammar) -> tuple[Role, Role]:
     Who has signed in may do all but manage people. Guests may look, and use what is made to be
     looked at: a callback that lets them in somewhere does not mean that they may run code there.
     """
+    # What runs is shown to nobody who has not signed in, nor is anything that must be named.
+    seen = ",".join(kind for kind in grammar.types if kind not in {*COMPUTE, *MUST_BE_NAMED})
     return (
         Role(
             BASE_ROLE,
@@ -123,7 +126,7 @@ def read_everything(grammar: Grammar) -> tuple[Role, Role]:
             "What a hook or a callback lets guests look at",
             (),
             (GUEST,),
-            _permissions(("read", "execute:voila,proxy"), BASE_ROLE, "allow", (), grammar),
+            _permissions((f"read:{seen}", "execute:voila,proxy"), BASE_ROLE, "allow", (), grammar),
             (),
         ),
     )

@@ -109,10 +109,15 @@ class Memberships:
         All roles, in the order of their numbers.
     people
         To whom roles are given beside whom they name.
+    takes_any_name
+        As of `Policy`.
     """
 
-    def __init__(self, roles: Sequence[Role], people: People | None = None) -> None:
+    def __init__(
+        self, roles: Sequence[Role], people: People | None = None, *, takes_any_name: bool = False
+    ) -> None:
         self._people = people
+        self._takes_any_name = takes_any_name
         self._by_user: dict[str, list[int]] = {}
         self._by_group: dict[str, list[int]] = {}
         for number, role in enumerate(roles):
@@ -136,7 +141,7 @@ class Memberships:
         """Give the numbers of the roles that apply to a subject."""
         # INVARIANT: a subject that cannot be named in a path has no role, not even everybody's.
         # tests/policy/test_subjects.py::test_unnameable_subject_is_denied
-        if not subject.is_nameable:
+        if not (subject.is_nameable or self._takes_any_name):
             return frozenset()
         found: set[int] = set()
         # INVARIANT: a guest is no signed-in user, whatever name roles are given to.

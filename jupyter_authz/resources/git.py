@@ -57,7 +57,7 @@ def repository_of(request: Request, path: str | None) -> str | None:
     directory = None if path is None else normalise(path)
     root = getattr(request.handler.settings.get("contents_manager"), "root_dir", None)
     if directory is None or not isinstance(root, str) or not root:
-        return directory
+        return path if directory is None else directory
     # INVARIANT: tests/resources/test_packages.py::test_a_repository_is_asked_as_a_whole
     base = Path(root).expanduser().resolve()
     place = (base / directory).resolve()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from tornado.web import HTTPError
 
@@ -76,7 +77,8 @@ def configured_name(pattern: str, base_url: str) -> str:
     base_url
         Of the server.
     """
-    return pattern.removesuffix("$").removesuffix("(.*)").removeprefix(base_url).strip("/")
+    name = pattern.removesuffix("$").removesuffix("(.*)").removeprefix(base_url).strip("/")
+    return unquote(name)
 
 
 def _plain(source: Source) -> Source:

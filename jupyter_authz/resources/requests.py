@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from jupyter_authz.resources.table import Source
 
 _UNREAD = object()
+# A path that cannot be compared.
+_NOWHERE = ".."
 
 
 class Request:
@@ -107,14 +109,15 @@ def relative(source: Source) -> Source:
 
     ``os.path.join`` forgets what stands before an absolute path.
     """
-    # INVARIANT: an absolute path is unknown. tests/resources/test_absolute_paths.py
+    # INVARIANT: an absolute path is none that can be compared.
+    # tests/resources/test_absolute_paths.py
 
     def found(request: Request) -> Any:
         value = source(request)
         absolute = isinstance(value, str) and (
             value.startswith("/") or PurePath(value).is_absolute()
         )
-        return None if absolute else value
+        return _NOWHERE if absolute else value
 
     return found
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jupyter_authz.model import Action, Question, Resource, Scope, Value
+from jupyter_authz.model import OF_THE_SERVER, Action, Question, Resource, Scope, Value
 from jupyter_authz.policy.paths import normalise
-from jupyter_authz.resources.types import attributes_of
+from jupyter_authz.resources.types import FILES, attributes_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable
@@ -96,7 +96,7 @@ class Ask:
         """Give the resource as far as the request itself tells."""
         return Resource(
             self.type,
-            path=None if self.path is None else as_path(self.path(request)),
+            path=None if self.path is None else as_place(self.type, self.path(request)),
             url=None if self.url is None else as_path(self.url(request)),
             owner=None if self.owner is None else self.owner(request),
             name=None if self.name is None else as_name(self.name(request)),
@@ -106,6 +106,24 @@ class Ask:
 def as_path(value: Any) -> str | None:
     """Give a path from a request as the engine compares it, or None, unknown."""
     return normalise(value) if isinstance(value, str) else None
+
+
+def as_place(kind: str, value: Any) -> Value:
+    """Give a path as `as_path` does; one of files that cannot be compared may lead to any of them.
+
+    Parameters
+    ----------
+    kind
+        Type of the resource.
+    value
+        From a request.
+    """
+    path = as_path(value)
+    if path is None and kind in FILES and isinstance(value, str):
+        # INVARIANT: what leads to nobody knows where may lead to the files of the server.
+        # tests/guard/test_closed.py::test_nobody_is_let_at_the_files_of_the_server
+        return (OF_THE_SERVER,)
+    return path
 
 
 def as_name(value: Any) -> str | None:

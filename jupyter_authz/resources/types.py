@@ -57,6 +57,9 @@ TYPES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     }
 )
 
+# Types whose paths are those of files.
+FILES = frozenset({"checkpoints", "contents", "git", "nbconvert", "trust_notebook", "voila"})
+
 # The types of running code; allowing `execute` on them allows `write` and `read`.
 COMPUTE = ("kernels", "sessions", "channels", "terminals", "cells")
 
