@@ -76,7 +76,7 @@ class Policy:
     ) -> None:
         self.roles = tuple(roles)
         self._memberships = memberships or {}
-        # Where no files are known to be the server's, what may lead anywhere is closed all the same.
+        # Where no files are known to be the server's, what may lead anywhere is closed, too.
         self._closed = Closed("/", (), ()) if closed is None else closed
         self._read_limits = read_limits
         self._takes_any_name = takes_any_name
