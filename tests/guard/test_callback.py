@@ -104,6 +104,14 @@ async def test_alone(serve):
     assert await be().status("GET", "api/contents") == 403
 
 
+@pytest.mark.parametrize("name", ["CORP/ann", "..", "https://example.org/x"])
+async def test_names_of_any_form(serve, name):
+    """Without roles, in whose paths they would stand, the callback alone decides about them."""
+    be = serve(roles=None, authorize_callback=lambda user_info: user_info["username"] == name)
+    be.web_app.settings["identity_provider"].get_user = lambda handler: Person(username=name)
+    assert await be().status("GET", "api/contents") == 200
+
+
 @pytest.mark.parametrize(
     "answer", [None, 1, "", "yes", [True], {"a": 1}, 0, b"/x", "http://other/", "//other/x"]
 )
