@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from tornado.web import HTTPError
 
 from jupyter_authz.policy.paths import normalise
-from jupyter_authz.resources.requests import body, part, relative
+from jupyter_authz.resources.requests import NOWHERE, body, part, relative
 from jupyter_authz.resources.table import Ask, Row
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ _TEXTS_FOR_PEOPLE = {"commit_msg"}
 def _directory(request: Request) -> Any:
     """Find the directory as the handlers do: they decode each segment once more."""
     segments = [unquote(segment) for segment in str(part("path")(request) or "").split("/")]
-    return None if any(segment.startswith("/") for segment in segments) else "/".join(segments)
+    return NOWHERE if any(segment.startswith("/") for segment in segments) else "/".join(segments)
 
 
 def _path(request: Request) -> Any:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _UNREAD = object()
 # A path that cannot be compared.
-_NOWHERE = ".."
+NOWHERE = ".."
 
 
 class Request:
@@ -117,7 +117,7 @@ def relative(source: Source) -> Source:
         absolute = isinstance(value, str) and (
             value.startswith("/") or PurePath(value).is_absolute()
         )
-        return _NOWHERE if absolute else value
+        return NOWHERE if absolute else value
 
     return found
 
