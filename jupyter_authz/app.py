@@ -335,6 +335,12 @@ class JupyterAuthz(ExtensionApp):
         self.guard.memberships = read_memberships(self.groups)
         self.guard.callback = read_callback(self.authorize_callback)
         self.guard.denied_page = self.read_denied_page()
+        if self.accounts_settings.enabled and self.accounts_settings.guests and policy is None:
+            # INVARIANT: nobody may do everything without signing in.
+            # tests/accounts/test_rest.py::test_guests_need_somebody_who_decides
+            raise ConfigurationError(
+                "c.Accounts.guests: expected c.JupyterAuthz.roles, which say what guests may do"
+            )
         self.guard.enforce(policy)
         self._install_authorizer()
         noted = note_starts(self.serverapp.web_app.settings)

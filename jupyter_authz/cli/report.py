@@ -9,7 +9,7 @@ from jupyter_authz.cli.execution import Execution
 from jupyter_authz.cli.findings import Finding, listed, wrapped
 from jupyter_authz.cli.people import all_memberships, people_findings, stored_memberships
 from jupyter_authz.cli.policy_files import is_checked_as_root, served_findings, writable_findings
-from jupyter_authz.cli.settings import settings_findings
+from jupyter_authz.cli.settings import accounts_findings, settings_findings
 from jupyter_authz.cli.sources import COMMAND_LINE, Source, origin_of_role, replaced_by
 from jupyter_authz.cli.targets import target_findings
 from jupyter_authz.guard import hook
@@ -138,13 +138,13 @@ def _warnings(configured: Configured, stored: Mapping[str, Sequence[str]]) -> It
     server, sources = configured.server, configured.sources
     policy = configured.guard.policy
     yield from settings_findings(server, sources)
+    yield from accounts_findings(configured.extension.accounts_settings, sources)
     if configured.guard.has_no_party:
         yield Finding(
             "no-policy",
             "there is no policy, no hook and no callback, so every signed-in user may do "
             "everything: set c.JupyterAuthz.roles",
         )
-    yield from _accounts_that_are_off(configured)
     others = configured.extension.files_that_decide()
     who = ""
     people: Iterable[Finding] = ()
@@ -166,19 +166,6 @@ def _warnings(configured: Configured, stored: Mapping[str, Sequence[str]]) -> It
     if not configured.guard.has_no_party:
         yield from served_findings(server, sources, others)
     yield from people
-
-
-def _accounts_that_are_off(configured: Configured) -> Iterator[Finding]:
-    settings = configured.extension.accounts_settings
-    section = type(settings).__name__
-    for source in configured.sources:
-        given = sorted(set(source.config.get(section, {})) - {"enabled"})
-        if given and not settings.enabled:
-            yield Finding(
-                "accounts-off",
-                f"c.{section}.{given[0]} of {source.origin} has no effect: set "
-                f"c.{section}.enabled = True",
-            )
 
 
 def _hints(configured: Configured) -> Iterator[Finding]:
@@ -226,8 +213,8 @@ def text_of(report: Report, verbose: bool) -> str:  # noqa: FBT001 - as the opti
     state = _OFF if report.policy == "off" else f"{roles} role{'' if roles == 1 else 's'}"
     alone = [name for name in ("callback", "hook") if getattr(report, name) is not None]
     if report.policy == "off" and alone:
-        state = f"{_NONE}, so that the {' and the '.join(alone)} decide alone"
-        state = state if len(alone) > 1 else state.replace(" decide ", " decides ")
+        decides = "decides" if len(alone) == 1 else "decide"
+        state = f"{_NONE}, so that the {' and the '.join(alone)} {decides} alone"
     lines += [f"Callback: {report.callback or 'none'}", f"Policy: {state}"]
     lines += [f"Hook: {report.hook or 'none'}"]
     if report.denied_template is not None:

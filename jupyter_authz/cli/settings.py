@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from jupyter_server.serverapp import ServerApp
 
+    from jupyter_authz.accounts.settings import Accounts
     from jupyter_authz.cli.sources import Source
 
 # What is replaced as a whole; also what was only to be added.
@@ -42,6 +43,27 @@ def settings_findings(server: ServerApp, sources: Sequence[Source]) -> Iterator[
     yield from _replaced(sources)
     yield from _misspelled(sources)
     yield from _unread(server)
+
+
+def accounts_findings(settings: Accounts, sources: Sequence[Source]) -> Iterator[Finding]:
+    """Warn of settings of accounts that are off.
+
+    Parameters
+    ----------
+    settings
+        As configured.
+    sources
+        Of the configuration.
+    """
+    section = type(settings).__name__
+    for source in sources:
+        given = sorted(set(source.config.get(section, {})) - {"enabled"})
+        if given and not settings.enabled:
+            yield Finding(
+                "accounts-off",
+                f"c.{section}.{given[0]} of {source.origin} has no effect: set "
+                f"c.{section}.enabled = True",
+            )
 
 
 def _replaced(sources: Sequence[Source]) -> Iterator[Finding]:

@@ -56,7 +56,8 @@ def _wrong_with(
     permission: Permission, asked: Mapping[str, set[str]], applications: set[str]
 ) -> str:
     types = permission.scope.types
-    if types.everything or types.unnamed or ":" not in permission.text:
+    names_types = ":" in permission.text.partition("!")[0]
+    if types.everything or not names_types:
         return ""
     for name in sorted(types.names):
         is_extension = name.startswith(EXTENSION_PREFIX)

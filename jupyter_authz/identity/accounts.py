@@ -419,7 +419,7 @@ class AccountsIdentityProvider(IdentityProvider):
         defaults = {
             "httponly": True,
             "samesite": "Lax",
-            "path": cast("Any", handler).base_url,
+            "path": handler.settings.get("base_url", "/"),
             **({"secure": True} if is_secure else {}),
         }
         options.update((name, value) for name, value in defaults.items() if name not in given)

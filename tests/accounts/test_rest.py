@@ -586,6 +586,13 @@ async def test_guests(start):
     assert await visitor.status("GET", "api/contents/closed/b.txt") == 200
 
 
+async def test_guests_need_somebody_who_decides(start, capfd):
+    """Without roles, hook and callback they could do everything: the server does not start."""
+    with pytest.raises(SystemExit):
+        start(guests=True, roles=None)
+    assert "c.Accounts.guests: expected c.JupyterAuthz.roles" in capfd.readouterr().err
+
+
 async def test_guests_of_a_callback(start):
     """Without roles they may look at what it lets them, and neither change nor run anything."""
     be = start(guests=True, roles=None, authorize_callback=lambda user_info: True)

@@ -267,6 +267,7 @@ def test_accounts(authz, configure):
         ("execute:proxy!name=da*", ""),
         ("execute:proxy", ""),
         ("read,execute:proxy", ""),
+        ("read!name=localhost:8050", ""),
         ("read", ""),
         ("read,write,execute", ""),
     ],
