@@ -15,6 +15,8 @@ needs_browser = pytest.mark.skipif(
 )
 
 SECONDS = 30_000  # milliseconds, as Playwright counts
+# Of its own accord it waits for five seconds, which a busy machine needs to open a notebook.
+expect.set_options(timeout=SECONDS)
 PAGES = {"lab": "lab/tree/dash/d.ipynb", "notebook": "notebooks/dash/d.ipynb"}
 ROLES = [
     {"name": "author", "users": ["ann"], "allow": ["*"]},
